@@ -1,0 +1,1 @@
+"""Arrays in, arrays out. ``x`` is (..., unit, indicator), NaN is missing, inputs are never written to."""

@@ -1,0 +1,122 @@
+"""A method is a kernel, the traits it claims, and where it comes from; a registry maps names to methods."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaochi.errors import Problem, Text, UnknownName, unknown
+
+Array = NDArray[np.float64]
+
+
+class Trait(Enum):
+    """What a method may claim of itself. Every member is checked by `tests/engine/test_traits.py`."""
+
+    KEEPS_OBSERVED = "a value that was there comes back unchanged"
+    FILLS_WITHIN_RANGE = "a filled value lies between the lowest and the highest one observed"
+    ORDER_PRESERVING = "a unit that was not below another is not below it afterwards"
+    UNIT_FREE = "the same result in any unit of measurement (x -> a x + b, a > 0)"
+    AFFINE = "a straight line of x once the reference is fixed"
+    IGNORES_REF = "the reference has no part in the result: the scale is fixed by options"
+    UNIT_INTERVAL = "within the reference, results lie in [0, 1]"
+    SUMS_TO_ONE = "weights of one parent sum to 1"
+    IDEMPOTENT = "children that agree give their common value"
+    MONOTONE = "raising a child never lowers the parent"
+    WITHIN_CHILDREN = "the parent lies between its lowest and its highest child"
+    SCALES = "multiplying all children by a positive number multiplies the parent by it"
+    ADDITIVE = "the parent is the weighted sum of its children"
+    NEEDS_POSITIVE = "defined for values above 0 only (0 gives 0)"
+
+
+CONTEXT = frozenset({"counts", "groups", "weights"})
+"""Keyword arguments of kernels that the run fills in; everything else is the user's option."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One line of a registry."""
+
+    kernel: Callable[..., Array]
+    label: Text
+    source: str
+    traits: frozenset[Trait] = frozenset()
+    posts: tuple[str, str] | None = None
+    """Names of the two options that are stated in the indicator's own unit (low, high)."""
+    options: Mapping[str, inspect.Parameter] = field(init=False)
+    needs: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        params = inspect.signature(self.kernel).parameters
+        keywords = {n: p for n, p in params.items() if p.kind is p.KEYWORD_ONLY}
+        options = {n: p for n, p in keywords.items() if n not in CONTEXT}
+        if "groups" in keywords:  # the user names a grouping, the kernel gets its numbers
+            options["group"] = inspect.Parameter("group", inspect.Parameter.KEYWORD_ONLY, annotation="str")
+        object.__setattr__(self, "options", options)
+        object.__setattr__(self, "needs", CONTEXT & keywords.keys())
+
+    @property
+    def summary(self) -> str:
+        """First sentence of the kernel's docstring."""
+        return (self.kernel.__doc__ or "").strip().splitlines()[0]
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Options without a default."""
+        return tuple(n for n, p in self.options.items() if p.default is p.empty)
+
+
+Registry = Mapping[str, Method]
+
+
+def pick(family: Text, registry: Registry, name: str) -> Method:
+    """The method of that name; `UnknownName` with the choices otherwise."""
+    try:
+        return registry[name]
+    except KeyError:
+        raise UnknownName(family, name, registry) from None
+
+
+def option_problems(family: Text, registry: Registry, name: str, options: Mapping[str, Any]) -> Iterator[Problem]:
+    """Everything wrong with a method's name and its options, as a user wrote them."""
+    if name not in registry:
+        yield Problem("unknown-method", unknown(family, name, sorted(registry)), Text("", ""))
+        return
+    method = registry[name]
+    allowed = sorted(method.options)
+    for key in sorted(options.keys() - method.options.keys()):
+        what = unknown(Text(f"option of {name}", f"{name} 的选项"), key, allowed or ["(none)"])
+        yield Problem("unknown-option", what, Text("", ""))
+    for key in sorted(set(method.required) - options.keys()):
+        yield Problem(
+            "missing-option",
+            Text(f"{name} needs the option {key!r}.", f"{name} 缺少选项 {key!r}。"),
+            Text("State it in the recipe or for the indicator.", "请在方案中或该指标处写明。"),
+        )
+    for key, value in sorted((k, v) for k, v in options.items() if k in method.options):
+        yield from _type_problems(name, key, value, str(method.options[key].annotation))
+
+
+def _type_problems(name: str, key: str, value: Any, annotation: str) -> Iterator[Problem]:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+    fits = (
+        ("None" in annotation and value is None)
+        or ("float" in annotation and number)
+        or ("int" in annotation and isinstance(value, int) and not isinstance(value, bool))
+        or ("bool" in annotation and isinstance(value, bool))
+        or ("str" in annotation and isinstance(value, str))
+        or ("Literal" in annotation and isinstance(value, str) and f"'{value}'" in annotation.replace('"', "'"))
+    )
+    if not fits:
+        wanted = annotation.replace(" | Array", "")
+        yield Problem(
+            "bad-option",
+            Text(f"option {key!r} of {name} must be {wanted}; got {value!r}.", f"{name} 的选项 {key!r} 应为 {wanted}，得到 {value!r}。"),
+            Text("Correct the value.", "请改正。"),
+        )
