@@ -1,0 +1,40 @@
+# The one door. Everything is set up by itself in .venv; nothing but Python 3.11+, git and make is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check bench docs serve setup wheel clean
+
+run: setup           ## recompute DESI 2022 from its published data
+	$(BIN)/biaochi run desi-2022
+
+test: setup          ## all tests
+	$(BIN)/python -m pytest -q -n auto
+
+check: setup         ## style, types, import contracts, generated pages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/build.py --check
+
+bench: setup         ## timings, each beside a peer or a limit; appended to bench/results.jsonl
+	$(BIN)/python bench/run.py
+
+docs: setup          ## regenerate docs/reference and the README's picture
+	$(BIN)/python docs/build.py
+
+serve:
+	@echo "Not yet: the server comes with a later version. 服务器尚未提供。"
+
+setup: $(VENV)/.done
+
+$(VENV)/.done: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Biaochi needs Python 3.11 or newer"'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev -e ".[all]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist build results .pytest_cache .mypy_cache .ruff_cache .hypothesis

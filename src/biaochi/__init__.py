@@ -1,0 +1,85 @@
+"""Biaochi (标尺): composite indices from an indicator tree and a panel of data."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "BadFormula": "formula",
+    "BadInput": "errors",
+    "BadOption": "errors",
+    "BiaochiError": "errors",
+    "Choice": "recipe",
+    "Explanation": "explain",
+    "Framework": "framework",
+    "MissingExtra": "errors",
+    "Node": "framework",
+    "Optimum": "framework",
+    "Panel": "panel",
+    "Period": "period",
+    "Place": "errors",
+    "Problem": "errors",
+    "Project": "files.project",
+    "Recipe": "recipe",
+    "Result": "result",
+    "Unit": "panel",
+    "UnknownName": "errors",
+    "evaluate": "run",
+    "explain": "explain",
+    "load": "files.project",
+    "read_coinr": "files.coinr",
+    "read_framework": "files.tree",
+    "read_panel": "files.observations",
+    "run": "run",
+    "variant": "recipe",
+    "write_report": "reports.html",
+    "write_workbook": "reports.workbook",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+if TYPE_CHECKING:
+    from biaochi.errors import BadInput, BadOption, BiaochiError, MissingExtra, Place, Problem, UnknownName
+    from biaochi.explain import Explanation, explain
+    from biaochi.files.coinr import read_coinr
+    from biaochi.files.observations import read_panel
+    from biaochi.files.project import Project, load
+    from biaochi.files.tree import read_framework
+    from biaochi.formula import BadFormula
+    from biaochi.framework import Framework, Node, Optimum
+    from biaochi.panel import Panel, Unit
+    from biaochi.period import Period
+    from biaochi.recipe import Choice, Recipe, variant
+    from biaochi.reports.html import write_report
+    from biaochi.reports.workbook import write_workbook
+    from biaochi.result import Result
+    from biaochi.run import evaluate, run
+
+
+def __getattr__(name: str) -> Any:
+    """Bring a public name in when it is first asked for, so that ``import biaochi`` costs nothing."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'biaochi' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"biaochi.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+class _Package(ModuleType):
+    """Keeps ``biaochi.run`` and ``biaochi.explain`` the functions, whoever imports the modules of that name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (isinstance(value, ModuleType) and name in _HOME):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,185 @@
+"""What keeps a framework, a panel and a recipe from being run together: found before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from biaochi.errors import Place, Problem, Text, unknown
+from biaochi.framework import Framework, Node, Optimum
+from biaochi.kernels.aggregate import AGGREGATORS
+from biaochi.kernels.impute import IMPUTERS
+from biaochi.kernels.normalise import NORMALISERS
+from biaochi.kernels.treat import TREATMENTS
+from biaochi.kernels.weigh import WEIGHTINGS
+from biaochi.method import Registry, Trait, option_problems
+from biaochi.panel import Panel
+from biaochi.recipe import STEPS, Choice, Recipe
+
+REGISTRIES: Mapping[str, Registry] = {
+    "impute": IMPUTERS,
+    "treat": TREATMENTS,
+    "normalise": NORMALISERS,
+    "weigh": WEIGHTINGS,
+    "aggregate": AGGREGATORS,
+}
+FAMILIES: Mapping[str, Text] = {
+    "impute": Text("imputer", "插补方法"),
+    "treat": Text("treatment", "异常值处理方法"),
+    "normalise": Text("normaliser", "无量纲化方法"),
+    "weigh": Text("weighting", "赋权方法"),
+    "aggregate": Text("aggregator", "合成方法"),
+}
+FOR_INDICATORS = ("impute", "treat", "normalise")
+LARGEST = 1e50
+"""Values beyond this have no exact squares and fourth powers to work with."""
+
+
+def choice_of(framework: Framework, recipe: Recipe, step: str, node: Node) -> tuple[str, dict[str, Any]]:
+    """Method and options of a step at a node, after all overrides; goalposts come from the framework."""
+    choice = recipe.choice(step, node.code, framework.levels[node.code], node.choice(step))
+    options = dict(choice.options)
+    method = REGISTRIES[step].get(str(choice.method))
+    if method is not None and method.posts and node.goalposts:
+        options = {**dict(zip(method.posts, node.goalposts, strict=True)), **options}
+    return str(choice.method), options
+
+
+def problems(framework: Framework, panel: Panel, recipe: Recipe) -> Iterator[Problem]:
+    """Every problem of the three taken together."""
+    yield from _code_problems(framework, panel)
+    yield from _recipe_targets(framework, panel, recipe)
+    for step in STEPS:
+        nodes = framework.indicators if step in FOR_INDICATORS else _parents(framework)
+        said: set[tuple[str, str]] = set()
+        for node in nodes:
+            for p in _choice_problems(framework, panel, recipe, step, node):
+                key = (p.kind, p.what.en)
+                if key not in said:  # one global mistake is one problem, not one for each indicator
+                    said.add(key)
+                    yield p
+
+
+def _parents(framework: Framework) -> tuple[Node, ...]:
+    return tuple(n for n in framework.walk() if framework.children(n.code))
+
+
+def _code_problems(framework: Framework, panel: Panel) -> Iterator[Problem]:
+    for i, code in enumerate(panel.codes):
+        if code not in framework.inputs:
+            there = np.argwhere(~np.isnan(panel.values[:, :, i]))
+            place = panel.origin(int(there[0][0]), int(there[0][1]), i) if len(there) else Place(column=code)
+            if code in framework:
+                what = Text(f"{code!r} is not an input: it has children or a formula.", f"{code!r} 不是输入项：它有下级或公式。")
+            else:
+                what = unknown(Text("indicator", "指标"), code, sorted(framework.inputs))
+            yield Problem("unknown-indicator", what, Text(f"Add {code!r} to the framework, or list it under ignore.",
+                          f"请将 {code!r} 加入指标体系，或列入 ignore。"), place)  # fmt: skip
+    for node in framework.nodes:
+        if node.code in framework.inputs and np.isnan(panel.series(node.code)).all():
+            yield Problem(
+                "no-data",
+                Text(f"{node.code!r} has no value for any unit and period.", f"{node.code!r} 在所有单位和期都没有数值。"),
+                Text("Add its data, or take it out of the framework.", "请补充数据，或将其移出指标体系。"),
+                node.place,
+            )
+    large = np.argwhere(np.abs(np.where(np.isnan(panel.values), 0.0, panel.values)) > LARGEST)
+    for p, u, c in large:
+        value = panel.values[p, u, c]
+        yield Problem("too-large", Text(f"{value:g} is beyond what can be computed with ({LARGEST:g}).", f"{value:g} 超出可计算范围（{LARGEST:g}）。"),
+                      Text("Use a larger unit.", "请换用更大的计量单位。"), panel.origin(int(p), int(u), int(c)))  # fmt: skip
+
+
+_CORRECT = Text("Correct the recipe.", "请更正方案。")
+
+
+def _recipe_targets(framework: Framework, panel: Panel, recipe: Recipe) -> Iterator[Problem]:
+    """Overrides and names in the recipe that touch nothing."""
+    units = {u.code for u in panel.units}
+    for key in ("keep", "drop"):
+        for code in sorted(set(getattr(recipe, key)) - units):
+            yield Problem("unknown-unit", unknown(Text(f"unit under {key}", f"{key} 中的单位"), code, sorted(units)), _CORRECT)
+    for code, steps in recipe.node.items():
+        yield from _node_targets(framework, code, steps)
+    yield from _level_targets(framework, recipe)
+    if recipe.base is not None and recipe.base not in [str(p) for p in panel.periods]:
+        yield Problem("unknown-period", unknown(Text("base period", "基期"), recipe.base, [str(p) for p in panel.periods]), _CORRECT)
+
+
+def _node_targets(framework: Framework, code: str, steps: Mapping[str, Choice]) -> Iterator[Problem]:
+    if code not in framework or framework[code].series:
+        known = sorted(n.code for n in framework.tree_nodes)
+        yield Problem("unknown-node", unknown(Text("node in the recipe", "方案中的节点"), code, known), _CORRECT)
+        return
+    leaf = not framework.children(code)
+    what = Text("an indicator", "指标") if leaf else Text("a parent", "上级节点")
+    for step in steps:
+        if leaf != (step in FOR_INDICATORS):
+            said = Text(f"{step} does not apply to {code!r}, which is {what.en}.", f"{code!r} 是{what.zh}，不适用 {step}。")
+            yield Problem("idle-override", said, _CORRECT)
+
+
+def _level_targets(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
+    for level, steps in recipe.level.items():
+        for step in steps:
+            nodes = framework.indicators if step in FOR_INDICATORS else _parents(framework)
+            levels = sorted({framework.levels[n.code] for n in nodes})
+            if level not in levels:
+                said = Text(f"{step} at level {level} touches nothing; levels are {levels}.", f"第 {level} 层的 {step} 不影响任何节点；可用层级：{levels}。")
+                yield Problem("idle-override", said, _CORRECT)
+
+
+def _choice_problems(framework: Framework, panel: Panel, recipe: Recipe, step: str, node: Node) -> Iterator[Problem]:
+    name, options = choice_of(framework, recipe, step, node)
+    registry = REGISTRIES[step]
+    place = node.place if node.choice(step) else Place()
+    for p in option_problems(FAMILIES[step], registry, name, options):
+        if p.kind == "missing-option":
+            what = Text(f"{node.code!r}: {p.what.en}", f"{node.code!r}：{p.what.zh}")
+            yield Problem(p.kind, what, p.fix, node.place)
+        else:
+            yield Problem(p.kind, p.what, p.fix, place)
+    if name not in registry:
+        return
+    method = registry[name]
+    groupings = sorted({g for u in panel.units for g, _ in u.groups})
+    if "group" in options and "groups" in method.needs and options["group"] not in groupings:
+        yield Problem("unknown-grouping", unknown(Text("grouping of units", "单位分组"), options["group"], groupings),
+                      Text("Add the column to the table of units.", "请在单位表中补充该列。"), place)  # fmt: skip
+    if step == "normalise":
+        yield from _scale_problems(recipe, node, name, options)
+
+
+def _scale_problems(recipe: Recipe, node: Node, name: str, options: Mapping[str, Any]) -> Iterator[Problem]:
+    method = NORMALISERS[name]
+    if recipe.scale == "fixed" and Trait.IGNORES_REF not in method.traits:
+        fixed = sorted(n for n, m in NORMALISERS.items() if Trait.IGNORES_REF in m.traits)
+        yield Problem("scale-not-fixed", Text(f'scale = "fixed", but {name} takes its scale from the data.', f'scale = "fixed"，但 {name} 的尺度取自数据。'),
+                      Text(f"Use one of: {', '.join(fixed)}.", f"请改用：{'、'.join(fixed)}。"))  # fmt: skip
+    posts = [options.get(p) for p in method.posts or ()]
+    if len(posts) != 2 or any(isinstance(p, (bool, str)) or not isinstance(p, (int, float)) for p in posts):
+        return
+    low, high = (float(p) for p in posts)  # type: ignore[arg-type]
+    best = node.direction
+    if not (low < high and abs(low) <= LARGEST and abs(high) <= LARGEST):
+        yield Problem("bad-goalposts", Text(f"the goalposts of {node.code!r} are {low:g} and {high:g}.", f"{node.code!r} 的上下限为 {low:g} 与 {high:g}。"),
+                      Text("The low one must be below the high one.", "下限须小于上限。"), node.place)  # fmt: skip
+    elif isinstance(best, Optimum) and not low <= best.low <= best.high <= high:
+        yield Problem("optimum-outside-posts", Text(f"the optimum {best} of {node.code!r} lies outside its goalposts {low:g} to {high:g}.",
+                      f"{node.code!r} 的适度值 {best} 在上下限 {low:g} 至 {high:g} 之外。"), Text("Widen the goalposts.", "请放宽上下限。"), node.place)  # fmt: skip
+
+
+def value_problems(framework: Framework, panel: Panel, x: Any) -> Iterator[Problem]:
+    """Indicator values (period, unit, indicator; sorted by code) outside their valid range or too large."""
+    for i, node in enumerate(sorted(framework.indicators, key=lambda n: n.code)):
+        low, high = (b if b is not None else s * LARGEST for b, s in zip(node.valid, (-1.0, 1.0), strict=True))
+        v = x[:, :, i]
+        for p, u in np.argwhere((v < low) | (v > high)):
+            place = Place(column=node.code)
+            if node.code in panel.codes and not node.denominator:
+                place = panel.origin(int(p), int(u), panel.codes.index(node.code))
+            where = f"{panel.units[u].code} / {panel.periods[p]} / {node.code}"
+            yield Problem("out-of-range", Text(f"{where}: {v[p, u]:g} is outside the valid range {low:g} to {high:g}.",
+                          f"{where}：{v[p, u]:g} 超出有效范围 {low:g} 至 {high:g}。"), Text("Correct the value or the valid range.", "请更正数值或有效范围。"), place)  # fmt: skip

@@ -1,0 +1,334 @@
+"""The command line: one library call a command, Chinese and English."""
+
+from __future__ import annotations
+
+import locale
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from biaochi import __version__
+from biaochi.errors import BadInput, BiaochiError, Lang, Problem, Text
+
+FINE, BAD_INPUT, WRONG_USAGE = 0, 1, 2
+
+
+def language(argv: list[str]) -> Lang:
+    """The language asked for by ``--lang``, else the locale's."""
+    for i, a in enumerate(argv):
+        value = a.split("=", 1)[1] if a.startswith("--lang=") else argv[i + 1] if a == "--lang" and i + 1 < len(argv) else ""
+        if value in ("zh", "en"):
+            return "zh" if value == "zh" else "en"
+    said = next((v for k in ("LC_ALL", "LC_MESSAGES", "LANG") if (v := os.environ.get(k))), "") or (locale.getlocale()[0] or "")
+    return "zh" if said.lower().startswith(("zh", "chinese")) else "en"
+
+
+def main() -> NoReturn:
+    """Entry point of the ``biaochi`` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")
+    lang = language(sys.argv[1:])
+    sys.exit(_exit_code(lang))
+
+
+def _exit_code(lang: Lang) -> int:
+    """Run the command; say what went wrong, if anything did."""
+    try:
+        code = build(lang).main(prog_name="biaochi", standalone_mode=False, obj=lang)
+    except click.UsageError as e:
+        click.echo(usage_message(e, lang), err=True)
+        return WRONG_USAGE
+    except click.Abort:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FINE
+    except BadInput as e:
+        _show_problems(e.problems, lang)
+        return BAD_INPUT
+    except BiaochiError as e:
+        click.echo(e.text.to(lang), err=True)
+        return BAD_INPUT
+    except OSError as e:
+        click.echo(f"{e.filename or ''}: {e.strerror}", err=True)
+        return BAD_INPUT
+    return code if isinstance(code, int) else FINE
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON (see docs/reference/json.md).")
+period_option = click.option("--period", metavar="PERIOD", help="The period to show; the last one by default.")
+lang_option = click.option("--lang", type=click.Choice(["zh", "en"]), expose_value=False, help="Language of the output; the locale's by default.")
+
+
+@click.group(epilog="PROJECT is a folder with biaochi.toml, a workbook (.xlsx), or the name of an example.")
+@click.version_option(__version__, prog_name="biaochi")
+@lang_option
+def cli() -> None:
+    """Composite indices from an indicator tree and a panel of data."""
+
+
+@cli.command()
+@click.argument("project", metavar="PROJECT")
+@period_option
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the files; ./results/NAME by default.")
+@click.option("--no-files", is_flag=True, help="Write no files.")
+@click.option("--top", type=click.IntRange(1), default=60, show_default=True, help="Rows of the ranking to show.")
+@json_option
+@lang_option
+@click.pass_obj
+def run(lang: Lang, project: str, period: str | None, out: Path | None, no_files: bool, top: int, as_json: bool) -> None:
+    """Compute scores and ranks; write a workbook and an HTML report."""
+    _run(project, period, out, no_files, top, as_json, lang)
+
+
+cli.add_command(run, "evaluate")
+
+
+@cli.command()
+@click.argument("project", metavar="PROJECT")
+@json_option
+@lang_option
+@click.pass_obj
+def check(lang: Lang, project: str, as_json: bool) -> int:
+    """List every problem of a project, with file, row, column and fix."""
+    return _check(project, as_json, lang)
+
+
+@cli.command()
+@click.argument("project", metavar="PROJECT")
+@click.argument("unit", metavar="UNIT")
+@click.argument("node", metavar="[NODE]", required=False)
+@period_option
+@json_option
+@lang_option
+@click.pass_obj
+def explain(lang: Lang, project: str, unit: str, node: str | None, period: str | None, as_json: bool) -> None:
+    """Show every number from raw value to score of one unit."""
+    from biaochi.run import evaluate
+
+    told = evaluate(project).explain(unit, node, period)
+    if as_json:
+        _print_json(told.to_dict(lang))
+    else:
+        click.echo("\n".join(told.lines(lang)))
+
+
+@cli.command()
+@click.argument("name", metavar="[NAME]", required=False)
+@json_option
+@lang_option
+@click.pass_obj
+def methods(lang: Lang, name: str | None, as_json: bool) -> None:
+    """List the methods of each step, or the options of one method."""
+    from biaochi.reports.document import methods_document
+
+    document = methods_document(name, lang)
+    if as_json:
+        _print_json(document)
+        return
+    from biaochi.reports.terminal import print_methods
+
+    print_methods(document, lang)
+
+
+@cli.command()
+@click.argument("name", metavar="[NAME]", required=False)
+@click.argument("folder", metavar="[FOLDER]", required=False, type=click.Path(path_type=Path))
+@json_option
+@lang_option
+@click.pass_obj
+def example(lang: Lang, name: str | None, folder: Path | None, as_json: bool) -> None:
+    """List the shipped examples, or copy one to a folder."""
+    from biaochi.files.template import copy_example, example_titles
+
+    if name is None:
+        titles = {n: t.to(lang) for n, t in example_titles().items()}
+        if as_json:
+            _print_json({"examples": [{"name": n, "title": t} for n, t in titles.items()]})
+        else:
+            click.echo("\n".join(f"{n:16}{t}" for n, t in titles.items()))
+        return
+    target = folder or Path(name)
+    _tell_made(target, copy_example(name, target), as_json, lang)
+
+
+@cli.command()
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
+@json_option
+@lang_option
+@click.pass_obj
+def new(lang: Lang, folder: Path, as_json: bool) -> None:
+    """Make a commented project folder that runs at once."""
+    from biaochi.files.template import new_project
+
+    _tell_made(folder, new_project(folder), as_json, lang)
+
+
+CHINESE = {
+    "cli": "标尺：由指标体系和数据计算综合指数。",
+    "cli.epilog": "PROJECT 为含 biaochi.toml 的文件夹、工作簿（.xlsx）或示例名称。",
+    "run": "计算得分和位次，生成工作簿和 HTML 报告。",
+    "check": "列出项目的全部问题：文件、行、列及改法。",
+    "explain": "展示某单位从原始值到得分的每个数字。",
+    "methods": "列出各步骤的方法，或某方法的选项。",
+    "example": "列出自带示例，或将其复制到文件夹。",
+    "new": "新建一个可直接运行、带注释的项目文件夹。",
+    "--json": "输出 JSON（格式见 docs/reference/json.md）。",
+    "--period": "显示哪一期，默认最近一期。",
+    "--lang": "输出语言，默认随系统区域设置。",
+    "--out": "输出文件夹，默认 ./results/名称。",
+    "--no-files": "不写文件。",
+    "--top": "排名表显示的行数。",
+    "--version": "显示版本并退出。",
+    "--help": "显示本帮助并退出。",
+}
+"""Help in Chinese, by command and option; a test holds it complete."""
+
+
+class _ChineseFormatter(click.HelpFormatter):
+    """Help with Chinese headings."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        super().write_usage(prog, args.replace("OPTIONS", "选项").replace("COMMAND", "命令").replace("ARGS", "参数"), "用法：")
+
+    def write_heading(self, heading: str) -> None:
+        super().write_heading({"Options": "选项", "Commands": "命令"}.get(heading, heading))
+
+
+class _ChineseContext(click.Context):
+    formatter_class = _ChineseFormatter
+
+
+def build(lang: Lang) -> click.Group:
+    """The command tree with its help in one language."""
+    if lang == "en":
+        return cli
+    import copy
+
+    group = copy.deepcopy(cli)
+    group.epilog = CHINESE["cli.epilog"]
+    for command in (group, *group.commands.values()):
+        command.help = command.short_help = CHINESE[str(command.name)]
+        command.context_class = _ChineseContext
+        helper = command.get_help_option(click.Context(command))
+        for option in [*command.params, helper]:
+            if isinstance(option, click.Option):
+                option.help = CHINESE[option.opts[0]]
+    return group
+
+
+def usage_message(e: click.UsageError, lang: Lang) -> str:
+    """What is wrong with the command as typed, and where help is."""
+    said = e.format_message()
+    if lang == "zh":
+        if isinstance(e, click.NoSuchOption):
+            said = f"没有选项 {e.option_name}。" + (f"是否想写 {'、'.join(e.possibilities)}？" if e.possibilities else "")
+        elif isinstance(e, click.MissingParameter) and e.param is not None:
+            said = f"缺少参数 {e.param.make_metavar(e.ctx or click.Context(cli))}。"
+        elif isinstance(e, click.BadParameter):
+            said = f"参数取值不对：{e.message}"
+    path = e.ctx.command_path if e.ctx else "biaochi"
+    return Text(f"{said}\nHelp: {path} --help", f"{said}\n帮助：{path} --help").to(lang)
+
+
+def _run(source: str, period: str | None, out: Path | None, no_files: bool, top: int, as_json: bool, lang: Lang) -> None:
+    from biaochi.compare import compare_published
+    from biaochi.files.project import load
+    from biaochi.run import run
+
+    with _progress(lang, quiet=as_json) as tell:
+        tell("reading", "读取数据")
+        project = load(source)
+        tell("computing", "计算")
+        result = run(project.framework, project.panel, project.recipe)
+        result.period_at(period)  # an unknown period is refused before anything is written
+        agreement = compare_published(result, project.published) if project.published else None
+        written: list[Path] = []
+        if (out or not as_json) and not no_files:
+            from biaochi.reports import write_all
+
+            written = write_all(project, result, out or Path("results") / project.name, lang, period=period, tell=tell)
+    if as_json:
+        from biaochi.reports.document import run_document
+
+        _print_json(run_document(project, result, agreement, written, lang))
+        return
+    from biaochi.reports.terminal import print_result
+
+    print_result(project, result, agreement, written, lang, period=period, top=top)
+
+
+def _check(source: str, as_json: bool, lang: Lang) -> int:
+    from biaochi.run import evaluate
+
+    problems: tuple[Problem, ...] = ()
+    notices: tuple[Problem, ...] = ()
+    try:
+        notices = evaluate(source).notices
+    except BadInput as e:
+        problems = e.problems
+    if as_json:
+        _print_json({"ok": not problems, "problems": [p.to_dict(lang) for p in problems], "notices": [n.to_dict(lang) for n in notices]})
+    elif problems:
+        _show_problems(problems, lang)
+    else:
+        click.echo(Text("No problems.", "没有问题。").to(lang))
+        for n in notices:
+            click.echo("- " + n.say(lang).strip())
+    return BAD_INPUT if problems else FINE
+
+
+def _tell_made(folder: Path, files: list[str], as_json: bool, lang: Lang) -> None:
+    if as_json:
+        _print_json({"folder": str(folder), "files": files})
+    else:
+        click.echo(
+            Text(
+                f"Wrote {', '.join(files)} to {folder}.\nTry: biaochi run {folder}", f"已写入 {folder}：{'、'.join(files)}。\n试运行：biaochi run {folder}"
+            ).to(lang)
+        )
+
+
+def _print_json(document: Any) -> None:
+    import json
+
+    click.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+
+
+def _show_problems(problems: tuple[Problem, ...], lang: Lang, most: int = 100) -> None:
+    """Problems on standard error, the first hundred; the rest are counted."""
+    n = len(problems)
+    click.echo(Text(f"{n} problem{'s' if n != 1 else ''}; nothing was written.", f"发现 {n} 个问题，未写出任何文件。").to(lang), err=True)
+    for p in problems[:most]:
+        click.echo("- " + p.say(lang), err=True)
+    if n > most:
+        click.echo(
+            Text(f"… and {n - most} more: biaochi check --json lists all.", f"……另有 {n - most} 个，biaochi check --json 可列出全部。").to(lang), err=True
+        )
+
+
+@contextmanager
+def _progress(lang: Lang, quiet: bool) -> Iterator[Callable[[str, str], None]]:
+    """Say on standard error what is being done, once work has taken more than a second."""
+    import time
+
+    began, shown = time.monotonic(), False
+    live = sys.stderr.isatty() and not quiet
+
+    def tell(en: str, zh: str) -> None:
+        nonlocal shown
+        if live and (shown or time.monotonic() - began > 1.0):
+            shown = True
+            click.echo("\r\x1b[K" + Text(f"{en} …", f"{zh}……").to(lang), err=True, nl=False)
+
+    try:
+        yield tell
+    finally:
+        if shown:
+            click.echo("\r\x1b[K", err=True, nl=False)

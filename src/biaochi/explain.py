@@ -1,0 +1,202 @@
+"""Every number from raw value to score, for one unit, node and period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from biaochi.checks import REGISTRIES, choice_of
+from biaochi.errors import Lang, Place, Text
+from biaochi.framework import Node, Optimum
+from biaochi.method import Trait
+from biaochi.panel import STATUSES
+from biaochi.period import Period
+from biaochi.result import CLIPPED, IMPUTED, MARKS, NEUTRAL, TREATED, Result
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of one value: its name, the value after it, and how it came about."""
+
+    name: Text
+    value: float | None
+    how: Text
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A score, how it was made, and the explanations of what it was made from."""
+
+    node: str
+    name: Text
+    unit: str
+    period: str
+    score: float | None
+    rank: float | None
+    of: int
+    """Units ranked beside it."""
+    share: float | None
+    """Weight among the siblings that have a value."""
+    effective_weight: float
+    contribution: float | None
+    """Points in the index; None below a parent that is not a sum."""
+    how: Text
+    steps: tuple[Step, ...] = ()
+    parts: tuple[Explanation, ...] = ()
+
+    def to_dict(self, lang: Lang = "en") -> dict[str, Any]:
+        """The explanation as plain nested data."""
+        return {
+            "node": self.node, "name": self.name.to(lang), "unit": self.unit, "period": self.period,
+            "score": self.score, "rank": self.rank, "of": self.of, "share": self.share,
+            "effective_weight": self.effective_weight, "contribution": self.contribution, "how": self.how.to(lang),
+            "steps": [{"step": s.name.to(lang), "value": s.value, "how": s.how.to(lang)} for s in self.steps],
+            "parts": [p.to_dict(lang) for p in self.parts],
+        }  # fmt: skip
+
+    def lines(self, lang: Lang = "en", depth: int = 0) -> Iterator[str]:
+        """The explanation as indented text."""
+        pad = "  " * depth
+        rank = f"  #{self.rank:g}/{self.of}" if self.rank is not None else ""
+        share = f"  × {self.share:.4f}" if depth and self.share is not None else ""
+        yield f"{pad}{self.node} {self.name.to(lang)}: {shown(self.score)}{rank}{share}  [{self.how.to(lang)}]"
+        for s in self.steps:
+            yield f"{pad}    {s.name.to(lang)}: {shown(s.value)}  {s.how.to(lang)}".rstrip()
+        for p in self.parts:
+            yield from p.lines(lang, depth + 1)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
+def explain(result: Result, unit: str, node: str | None = None, period: str | Period | None = None) -> Explanation:
+    """Every number from the raw values to a score.
+
+    Parameters
+    ----------
+    result : Result
+    unit : str
+        Code of the unit.
+    node : str, optional
+        Code of the node; the index by default.
+    period : str or Period, optional
+        The last period with scores by default.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such unit, node or period.
+    """
+    p, u = result.period_at(period), result.panel.position(unit)
+    start = result.nodes[result.node_at(node)]
+    return _node(result, start, p, u)
+
+
+def shown(value: float | None) -> str:
+    """A number with up to 10 significant digits; — for none."""
+    return "—" if value is None else f"{value:.10g}"
+
+
+def _node(result: Result, node: Node, p: int, u: int) -> Explanation:
+    at = result.node_at(node.code)
+    children = result.framework.children(node.code)
+    ranks = result.ranks[p, :, at]
+    return Explanation(
+        node.code, Text(node.name("en"), node.name("zh")), result.panel.units[u].code, str(result.panel.periods[p]),
+        _float(result.scores[p, u, at]), _float(ranks[u]), int((~np.isnan(ranks)).sum()), _float(result.shares[p, u, at]),
+        result.effective_weights[node.code], _float(result.contributions[p, u, at]),
+        _how_aggregated(result, node) if children else _how_normalised(result, node),
+        () if children else tuple(_steps(result, node, p, u)),
+        tuple(_node(result, c, p, u) for c in children),
+    )  # fmt: skip
+
+
+def _how_aggregated(result: Result, node: Node) -> Text:
+    name, options = choice_of(result.framework, result.recipe, "aggregate", node)
+    label, n = REGISTRIES["aggregate"][name].label, len(result.framework.children(node.code))
+    return Text(f"{label.en} of {n}{_options(options)}", f"{n} 项{label.zh}{_options(options)}")
+
+
+def _how_normalised(result: Result, node: Node) -> Text:
+    name, options = choice_of(result.framework, result.recipe, "normalise", node)
+    method = REGISTRIES["normalise"][name]
+    low, high = result.recipe.range
+    onto = (f", onto {low:g} to {high:g}", f"，映射到 {low:g}–{high:g}") if Trait.UNIT_INTERVAL in method.traits else ("", "")
+    return Text(f"{method.label.en}{_options(options)}{onto[0]}", f"{method.label.zh}{_options(options)}{onto[1]}")
+
+
+def _steps(result: Result, node: Node, p: int, u: int) -> Iterator[Step]:
+    i = result.indicators.index(node.code)
+    stage = {name: _float(x[p, u, i]) for name, x in result.stages.items()}
+    marks = int(result.marks[p, u, i])
+    yield Step(Text("value", "原始值"), stage["derived"], _raw(result, node, p, u))
+    if node.divides_by is not None:
+        yield Step(Text("denominated", "除以分母"), stage["denominated"], Text(f"divided by {node.denominator}", f"除以 {node.denominator}"))
+    for bit, name, step, word in (
+        (IMPUTED, "imputed", "impute", Text("imputed", "插补")),
+        (TREATED, "treated", "treat", Text("treated", "异常值处理")),
+    ):
+        if marks & bit:
+            method, options = choice_of(result.framework, result.recipe, step, node)
+            label = REGISTRIES[step][method].label
+            yield Step(word, stage[name], Text(label.en + _options(options), label.zh + _options(options)))
+    yield Step(Text("direction", "方向"), None, _direction(node))
+    yield Step(Text("scale", "尺度"), None, _scale(result, node, p, i))
+    held = [MARKS[b][1] for b in (CLIPPED, NEUTRAL) if marks & b]
+    yield Step(Text("normalised", "无量纲化"), stage["normalised"], Text("; ".join(t.en for t in held), "；".join(t.zh for t in held)))
+
+
+def _raw(result: Result, node: Node, p: int, u: int) -> Text:
+    if node.formula:
+        return Text(f"= {node.formula}", f"= {node.formula}")
+    if node.code not in result.panel.codes:
+        return Text("", "")
+    c = result.panel.codes.index(node.code)
+    status = STATUSES.get(str(result.panel.status[p, u, c]), Text("no value", "无值"))
+    place: Place = result.panel.origin(p, u, c)
+    source = result.panel.sources[result.panel.source[p, u, c]]
+    en = [node.unit, f"status: {status.en}", source, place.say("en")]
+    zh = [node.unit, f"状态：{status.zh}", source, place.say("zh")]
+    return Text("; ".join(filter(None, en)), "；".join(filter(None, zh)))
+
+
+def _direction(node: Node) -> Text:
+    if isinstance(node.direction, Optimum):
+        return Text(f"best at {node.direction}", f"适度指标，最优 {node.direction}")
+    return Text("higher is better", "正向指标") if node.direction > 0 else Text("lower is better", "逆向指标")
+
+
+def _scale(result: Result, node: Node, p: int, i: int) -> Text:
+    """What set the scale of an indicator in a period, in the indicator's own unit."""
+    name, _ = choice_of(result.framework, result.recipe, "normalise", node)
+    if Trait.IGNORES_REF in REGISTRIES["normalise"][name].traits:
+        return Text("fixed by its options", "由选项固定")
+    x = np.where(result.counts[..., None], result.stages["treated"], np.nan)[..., i]
+    match result.recipe.scale:
+        case "pooled":
+            ref, over = x.ravel(), Text("all periods", "全部各期")
+        case "base":
+            ref, over = x[result.period_at(result.recipe.base)], Text(f"{result.recipe.base}", f"{result.recipe.base}")
+        case _:
+            ref, over = x[p], Text(f"{result.panel.periods[p]}", f"{result.panel.periods[p]}")
+    ref = ref[~np.isnan(ref)]
+    if not ref.size:
+        return Text("no value sets it", "无可用参照值")
+    low, high, mean = (shown(float(v)) for v in (ref.min(), ref.max(), ref.mean()))
+    sd = shown(float(ref.std(ddof=1))) if ref.size > 1 else "—"
+    return Text(
+        f"{over.en}, {ref.size} values: lowest {low}, highest {high}, mean {mean}, standard deviation {sd}",
+        f"{over.zh}，{ref.size} 个值：最低 {low}，最高 {high}，均值 {mean}，标准差 {sd}",
+    )
+
+
+def _options(options: dict[str, Any]) -> str:
+    told = ", ".join(f"{k} = {f'{v:g}' if isinstance(v, float) else v}" for k, v in sorted(options.items()))
+    return f" ({told})" if told else ""
+
+
+def _float(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,118 @@
+"""COINr's pair of tables: iData (one row a unit, or unit and year) and iMeta (one row a column or aggregate)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from biaochi.errors import Problem, Text, refuse
+from biaochi.files import read_tables
+from biaochi.framework import Framework, Node
+from biaochi.panel import Panel
+from biaochi.table import Table, find_column, missing_column, number, shown, text
+
+_UNIT, _NAME, _TIME = "uCode", "uName", "Time"
+
+
+def read_coinr(idata: Any, imeta: Any, *, period: str | None = None, ignore: Iterable[str] = ()) -> tuple[Framework, Panel]:
+    """Framework and panel from COINr's iData and iMeta.
+
+    Parameters
+    ----------
+    idata, imeta : path, or pandas, polars or Arrow frame
+    period : str, optional
+        The period, where iData has no ``Time`` column.
+    ignore : iterable of str
+        Columns of iData to pass over.
+
+    Returns
+    -------
+    Framework, Panel
+        Groups of iMeta become groupings of the units, denominators become series; columns of type
+        ``Other`` are passed over, as in COINr.
+
+    Raises
+    ------
+    BadInput
+        With every problem, each with its row and column.
+    """
+    meta, data = (Table.of(read_tables(t)[0] if isinstance(t, (str, Path)) else t) for t in (imeta, idata))
+    found: list[Problem] = []
+    nodes, groups, other = _nodes(meta, found)
+    column = {n: find_column(data, [n]) for n in (_UNIT, _NAME, _TIME)}
+    if column[_UNIT] is None:
+        found.append(missing_column(data, [_UNIT], Text("unit codes", "单位代码")))
+    refuse(found)
+    framework = Framework(nodes, place=meta.place())
+    kept = set(framework.inputs) | {c for c in (column[_UNIT], column[_TIME]) if c}
+    passed = [c for c in data.columns if c not in kept and (c in groups or c in other or c == column[_NAME])]
+    panel = Panel.of(
+        data,
+        units=_units(data, str(column[_UNIT]), column[_NAME], [g for g in groups if g in data.columns]),
+        period=period,
+        columns={"unit": str(column[_UNIT]), **({"period": str(column[_TIME])} if column[_TIME] else {})},
+        ignore=[*ignore, *passed],
+    )
+    return framework, panel
+
+
+def _nodes(meta: Table, found: list[Problem]) -> tuple[list[Node], list[str], set[str]]:
+    """Nodes of the tree and series; names of group columns; columns of type Other."""
+    needed = ("iCode", "Parent", "Direction", "Type", "Weight")
+    at = {n: find_column(meta, [n]) for n in (*needed, "iName", "Unit", "Target", "Denominator")}
+    found.extend(missing_column(meta, [n], Text(n, n)) for n in needed if at[n] is None)
+    refuse(found)
+    nodes: list[Node] = []
+    groups: list[str] = []
+    other: set[str] = set()
+    for i, record in meta.records():
+        row = {n: record[c] if c else None for n, c in at.items()}
+        code, kind, place = text(row["iCode"]), text(row["Type"]), meta.place(i, at["iCode"])
+        if kind == "Group":
+            groups.append(code)
+        elif kind == "Other":
+            other.add(code)
+        elif kind == "Denominator":
+            nodes.append(Node(code, name_en=text(row["iName"]), unit=text(row["Unit"]), series=True, place=place))
+        elif kind in ("Indicator", "Aggregate"):
+            nodes.append(_node(meta, i, row, at, found))
+        else:
+            found.append(Problem("unknown-type", Text(f"{shown(kind)} is not a type of COINr.", f"{shown(kind)} 不是 COINr 的类型。"),
+                                 Text("Use Indicator, Aggregate, Group, Denominator or Other.", "请使用 Indicator、Aggregate、Group、Denominator 或 Other。"),
+                                 meta.place(i, at["Type"])))  # fmt: skip
+    return nodes, groups, other
+
+
+def _node(meta: Table, i: int, row: dict[str, Any], at: dict[str, str | None], found: list[Problem]) -> Node:
+    def figure(column: str, default: float | None) -> float | None:
+        got = number(row[column])
+        if isinstance(got, tuple):
+            found.append(Problem(*got, meta.place(i, at[column])))
+            return default
+        return default if got != got else got
+
+    weight, direction = figure("Weight", 1.0), figure("Direction", 1.0)
+    if direction not in (1.0, -1.0):
+        found.append(Problem("bad-direction", Text(f"the direction is {direction:g}.", f"方向为 {direction:g}。"),
+                             Text("Write 1 or -1.", "请写 1 或 -1。"), meta.place(i, at["Direction"])))  # fmt: skip
+        direction = 1.0
+    leaf = text(row["Type"]) == "Indicator"
+    return Node(
+        text(row["iCode"]), text(row["Parent"]) or None, name_en=text(row["iName"]),
+        weight=1.0 if weight is None else weight, unit=text(row["Unit"]) if leaf else "",
+        direction=int(direction or 1) if leaf else 1, target=figure("Target", None) if leaf else None,
+        denominator=(text(row["Denominator"]) or None) if leaf else None, place=meta.place(i, at["iCode"]),
+    )  # fmt: skip
+
+
+def _units(data: Table, code: str, name: str | None, groups: list[str]) -> Table:
+    """The table of units inside iData: the first row of each unit."""
+    first: dict[str, int] = {}
+    for i, cell in enumerate(data.columns[code]):
+        if text(cell):
+            first.setdefault(text(cell), i)
+    pick = {"code": list(first), **{g: [data.columns[g][i] for i in first.values()] for g in groups}}
+    if name:
+        pick["name_en"] = [data.columns[name][i] for i in first.values()]
+    return Table(pick, data.file, data.sheet, [data.rows[i] if i < len(data.rows) else i for i in first.values()])

@@ -1,0 +1,157 @@
+"""Comma-, semicolon- and tab-separated text, in UTF-8, UTF-16 or GB18030."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from biaochi.errors import Place, Problem, Text, refuse
+from biaochi.table import LONGEST_CELL, Table, shown
+
+_SAVE_UTF8 = Text("Save the file as CSV UTF-8.", "请将文件另存为 CSV UTF-8。")
+
+
+def read_csv(path: Path, name: str | None = None) -> Table:
+    """A text table; its first line is the header.
+
+    Raises
+    ------
+    BadInput
+        Empty file, unknown encoding, binary content, rows that do not fit the header, cells beyond
+        32,767 characters: every problem with its row.
+    """
+    name = name or path.name
+    content = decode(path.read_bytes(), name)
+    found: list[Problem] = []
+    rows = list(_records(content, name, found))
+    refuse(found)
+    if not rows:
+        refuse([_empty(Place(name))])
+    (_, header), body = rows[0], rows[1:]
+    table = assemble([h.strip() for h in header], body, name, None, found)
+    refuse(found)
+    return table
+
+
+def decode(raw: bytes, name: str) -> str:
+    """Text of a file in UTF-8 (with or without BOM), UTF-16 with BOM, or GB18030."""
+    if not raw.strip(b"\xef\xbb\xbf \t\r\n"):
+        refuse([_empty(Place(name))])
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return _strictly(raw, "utf-16", name)
+    if b"\0" in raw:
+        row = raw[: raw.index(b"\0")].count(b"\n") + 1
+        refuse([Problem("binary-file", Text("the file is not text: it holds NUL bytes.", "文件不是文本：含有 NUL 字节。"), _SAVE_UTF8, Place(name, row=row))])
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return _strictly(raw, "gb18030", name)
+
+
+def _strictly(raw: bytes, encoding: str, name: str) -> str:
+    try:
+        text = raw.decode(encoding)
+        if encoding != "gb18030" or _plausible_chinese(text):
+            return text
+        start = next(i for i, b in enumerate(raw) if b > 127)
+    except UnicodeDecodeError as e:
+        start = e.start
+    row = raw[:start].count(b"\n") + 1
+    refuse(
+        [
+            Problem(
+                "unknown-encoding",
+                Text("the text is neither UTF-8 nor GB18030.", "文本既不是 UTF-8 也不是 GB18030 编码。"),
+                _SAVE_UTF8,
+                Place(name, row=row),
+            )
+        ]
+    )
+    raise AssertionError
+
+
+def _plausible_chinese(text: str) -> bool:
+    """Whether most non-ASCII characters are everyday Chinese (GB 2312); Western text misread is not."""
+    foreign = [c for c in text if ord(c) > 127]
+    everyday = 0
+    for c in foreign:
+        try:
+            c.encode("gb2312")
+            everyday += 1
+        except UnicodeEncodeError:
+            pass
+    return everyday >= 0.7 * len(foreign)
+
+
+def _records(content: str, name: str, found: list[Problem]) -> Iterator[tuple[int, list[str]]]:
+    """Non-blank records with the number of the line each starts on."""
+    first = content.split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    before = csv.field_size_limit(max(len(content), 1))
+    try:
+        reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+        line = 1
+        while True:
+            try:
+                record = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as e:
+                found.append(Problem("bad-csv", Text(f"the quotes do not match ({e}).", f"引号不匹配（{e}）。"),
+                                     Text("Double a quote inside a quoted cell, and close it.", "引号内的引号须成双，并注意闭合。"), Place(name, row=line)))  # fmt: skip
+                return
+            if any(c.strip() for c in record):
+                yield line, record
+            line = reader.line_num + 1
+    finally:
+        csv.field_size_limit(before)
+
+
+def assemble(
+    header: Sequence[str],
+    body: Sequence[tuple[int, Sequence[Any]]],
+    file: str,
+    sheet: str | None,
+    found: list[Problem],
+    letters: Sequence[str] = (),
+) -> Table:
+    """A table from its header and numbered rows; headers and rows that do not fit go to ``found``."""
+    header = list(header)
+    width = len(header)
+    while width and not header[width - 1] and all(_blank(r[width - 1 :]) for _, r in body):
+        width -= 1
+    header = header[:width]
+    for i, h in enumerate(header):
+        place = Place(file, sheet, None, letters[i] if letters else str(i + 1))
+        if not h:
+            found.append(Problem("no-header", Text("the column has values but no header.", "该列有数据但没有表头。"),
+                                 Text("Give it a header or delete it.", "请补充表头或删除该列。"), place))  # fmt: skip
+        elif h in header[:i]:
+            found.append(Problem("duplicate-header", Text(f"the header {h!r} stands twice.", f"表头 {h!r} 重复。"),
+                                 Text("Rename or delete one of the columns.", "请改名或删除其中一列。"), place))  # fmt: skip
+    for row, cells in body:
+        if len(cells) > width and not _blank(cells[width:]):
+            found.append(Problem("row-too-long", Text(f"the row has {len(cells)} cells, the header {width}.", f"该行有 {len(cells)} 个单元格，表头只有 {width} 个。"),
+                                 Text("Quote cells that hold the separator, or delete what is too much.", "含分隔符的单元格请加引号，或删除多余内容。"), Place(file, sheet, row)))  # fmt: skip
+        elif len(cells) < width:
+            found.append(Problem("row-too-short", Text(f"the row has {len(cells)} cells, the header {width}.", f"该行有 {len(cells)} 个单元格，表头有 {width} 个。"),
+                                 Text("Add the missing separators.", "请补齐分隔符。"), Place(file, sheet, row)))  # fmt: skip
+        for i, cell in enumerate(cells[:width]):
+            if isinstance(cell, str) and len(cell) > LONGEST_CELL:
+                found.append(Problem("cell-too-long", Text(f"the cell holds {len(cell):,} characters: {shown(cell)}.", f"单元格有 {len(cell):,} 个字符：{shown(cell)}。"),
+                                     Text(f"A cell may hold {LONGEST_CELL:,}.", f"单元格最多 {LONGEST_CELL:,} 个字符。"), Place(file, sheet, row, header[i])))  # fmt: skip
+    full = [(list(r[:width]) + [""] * width)[:width] for _, r in body]
+    columns = {h: [r[i] for r in full] for i, h in enumerate(header)}
+    return Table(columns, file, sheet, [n for n, _ in body], dict(zip(header, letters, strict=False)))
+
+
+def _blank(cells: Sequence[Any]) -> bool:
+    return all(c is None or (isinstance(c, str) and not c.strip()) for c in cells)
+
+
+def _empty(place: Place) -> Problem:
+    return Problem("empty-file", Text("there is nothing in it.", "内容为空。"),
+                   Text("It needs a header and at least one row.", "至少需要表头和一行数据。"), place)  # fmt: skip

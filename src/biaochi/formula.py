@@ -1,0 +1,173 @@
+"""Formulas over series (``a / b * 100``, ``growth_yoy(x)``): parsed into a small tree, never evaluated as code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaochi.errors import BiaochiError, Text, unknown
+from biaochi.method import Array
+from biaochi.period import Period
+
+
+class BadFormula(BiaochiError, ValueError):
+    """A formula that cannot be read; the message says where and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a formula's functions need to know beside the numbers."""
+
+    periods: Sequence[Period]
+    counts: NDArray[np.bool_]
+    """(period, unit): the units that enter a total."""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula ready to be computed; ``names`` are the series it reads."""
+
+    text: str
+    names: frozenset[str]
+    tree: ast.expr
+
+    def compute(self, series: Mapping[str, Array], setting: Setting) -> Array:
+        """The formula's values, (period, unit); NaN where an input is missing or a division is by zero."""
+        with np.errstate(all="ignore"):
+            got = np.asarray(_value(self.tree, series, setting), float)
+        got = np.broadcast_to(got, setting.counts.shape)
+        return np.where(np.isfinite(got), got, np.nan)
+
+
+def parse(source: str) -> Formula:
+    """Read a formula.
+
+    Names are series codes; a code that is not a plain name goes in quotes: ``'1a1' / 'GDP-2' * 100``.
+
+    Raises
+    ------
+    BadFormula
+        With the offending part and what is allowed.
+
+    Examples
+    --------
+    >>> sorted(parse("patents / population * 10000").names)
+    ['patents', 'population']
+    """
+    if len(source) > 1000:
+        raise BadFormula(Text("a formula may have 1,000 characters.", "公式最多 1000 个字符。"))
+    try:
+        tree = ast.parse(source.strip(), mode="eval").body
+        names: set[str] = set()
+        _check(tree, names)
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as e:
+        if isinstance(e, BadFormula):
+            raise
+        raise BadFormula(Text(f"{source!r} cannot be read as a formula.", f"{source!r} 不是可识别的公式。")) from None
+    if not names:
+        raise BadFormula(Text(f"{source!r} reads no series.", f"{source!r} 未引用任何序列。"))
+    return Formula(source.strip(), frozenset(names), tree)
+
+
+_BINARY: dict[type[ast.operator], Callable[[Array, Array], Array]] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: np.divide,
+    ast.Pow: np.power,
+}
+
+
+def _check(node: ast.expr, names: set[str]) -> None:
+    match node:
+        case ast.BinOp(left, op, right) if type(op) in _BINARY:
+            _check(left, names)
+            _check(right, names)
+        case ast.UnaryOp(ast.USub() | ast.UAdd(), operand):
+            _check(operand, names)
+        case ast.Constant(int() | float() as value) if not isinstance(value, bool):
+            if abs(float(value)) == np.inf:
+                raise BadFormula(Text("numbers must be finite.", "数字须为有限值。"))
+        case ast.Constant(str(value)):
+            names.add(value)
+        case ast.Name(name):
+            names.add(name)
+        case ast.Call(ast.Name(name), [argument], []):
+            if name not in FUNCTIONS:
+                raise BadFormula(unknown(Text("formula function", "公式函数"), name, sorted(FUNCTIONS)))
+            _check(argument, names)
+        case _:
+            part = ast.unparse(node)
+            raise BadFormula(
+                Text(
+                    f"{part!r} is not allowed in a formula: use series, numbers, + - * / **, brackets and {', '.join(sorted(FUNCTIONS))} of one argument.",
+                    f"公式中不允许 {part!r}：只能使用序列、数字、+ - * / **、括号，以及单参数函数 {', '.join(sorted(FUNCTIONS))}。",
+                )
+            )
+
+
+def _value(node: ast.expr, series: Mapping[str, Array], setting: Setting) -> Array:
+    match node:
+        case ast.BinOp(left, op, right):
+            return _BINARY[type(op)](_value(left, series, setting), _value(right, series, setting))
+        case ast.UnaryOp(op, operand):
+            value = _value(operand, series, setting)
+            return -value if isinstance(op, ast.USub) else value
+        case ast.Constant(str(name)) | ast.Name(name):
+            return series[name]
+        case ast.Constant(value):
+            return np.float64(value)  # type: ignore[arg-type, return-value]
+        case ast.Call(ast.Name(name), [argument]):
+            of = np.broadcast_to(_value(argument, series, setting), setting.counts.shape)
+            return FUNCTIONS[name](of, setting)
+    raise AssertionError(ast.dump(node))
+
+
+def _at(x: Array, setting: Setting, which: Callable[[Period], Period]) -> Array:
+    """``x`` of another period, NaN where that period is not in the data."""
+    index = {p: i for i, p in enumerate(setting.periods)}
+    out = np.full(x.shape, np.nan)
+    for i, p in enumerate(setting.periods):
+        if (j := index.get(which(p))) is not None:
+            out[i] = x[j]
+    return out
+
+
+def growth_yoy(x: Array, setting: Setting) -> Array:
+    """Change in % on the same period a year before."""
+    before = _at(x, setting, lambda p: p.year_before)
+    return (x / np.where(before > 0, before, np.nan) - 1.0) * 100.0
+
+
+def growth(x: Array, setting: Setting) -> Array:
+    """Change in % on the period just before."""
+    before = _at(x, setting, lambda p: p.previous)
+    return (x / np.where(before > 0, before, np.nan) - 1.0) * 100.0
+
+
+def diff(x: Array, setting: Setting) -> Array:
+    """Difference to the period just before."""
+    return x - _at(x, setting, lambda p: p.previous)
+
+
+def diff_yoy(x: Array, setting: Setting) -> Array:
+    """Difference to the same period a year before."""
+    return x - _at(x, setting, lambda p: p.year_before)
+
+
+def share(x: Array, setting: Setting) -> Array:
+    """Share in % of the total of all units that count; missing while any of them is missing."""
+    total = np.where(setting.counts, x, 0.0).sum(axis=1, keepdims=True)
+    return np.asarray(x / total * 100.0)
+
+
+def ln(x: Array, setting: Setting) -> Array:
+    """Natural logarithm; missing at 0 and below."""
+    return np.log(np.where(x > 0, x, np.nan))
+
+
+FUNCTIONS: dict[str, Callable[[Array, Setting], Array]] = {f.__name__: f for f in (growth_yoy, growth, diff, diff_yoy, share, ln)}

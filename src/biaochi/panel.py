@@ -1,0 +1,396 @@
+"""Observations by unit x period x indicator, with status and source; finds its own problems."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaochi.errors import Place, Problem, Text, UnknownName, refuse, unknown
+from biaochi.method import Array
+from biaochi.period import Period, period_fault, period_text
+from biaochi.table import Table, find_column, is_missing, missing_column, numbers, text
+
+STATUSES = {
+    "A": Text("normal", "正常"), "B": Text("time series break", "时间序列中断"), "D": Text("definition differs", "口径不同"),
+    "E": Text("estimated", "估计"), "F": Text("forecast", "预测"), "G": Text("experimental", "试验性"),
+    "H": Text("missing: holiday", "缺：假日"), "I": Text("imputed by the source", "来源方插补"), "J": Text("derogation", "豁免"),
+    "K": Text("included elsewhere", "计入其他类别"), "L": Text("missing: not collected", "缺：未采集"),
+    "M": Text("missing: cannot exist", "缺：不存在"), "N": Text("not significant", "不显著"), "O": Text("missing", "缺失"),
+    "P": Text("provisional", "初步数"), "Q": Text("missing: suppressed", "缺：不公开"), "S": Text("strike or special event", "特殊事件"),
+    "U": Text("low reliability", "可靠性低"), "V": Text("unvalidated", "未审核"), "W": Text("includes another category", "含其他类别"),
+}  # fmt: skip
+"""SDMX code list CL_OBS_STATUS 2.2."""
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "unit": ("unit", "单位", "地区", "ucode", "unit_code", "ref_area", "city", "country"),
+    "period": ("period", "期", "时期", "年份", "year", "time", "time_period", "edition"),
+    "indicator": ("indicator", "指标", "指标代码", "indicator_code"),
+    "value": ("value", "值", "数值", "指标值", "obs_value"),
+    "status": ("status", "状态", "obs_status"),
+    "source": ("source", "来源", "数据来源"),
+}
+"""Headers recognised in a data table, by what they hold; the first one is the name used in messages."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is scored: a province, a city, a county, a country."""
+
+    code: str
+    name_zh: str = ""
+    name_en: str = ""
+    parent: str | None = None
+    ranked: bool = True
+    """False for a reference unit (a total, a mean): scored on the others' scale, never ranked."""
+    groups: tuple[tuple[str, str], ...] = ()
+    """(grouping, group) pairs, such as ("region", "East")."""
+
+    def name(self, lang: str = "en") -> str:
+        """The name in one language, in the other where it has none, else the code."""
+        first, second = (self.name_zh, self.name_en) if lang == "zh" else (self.name_en, self.name_zh)
+        return first or second or self.code
+
+    def to_dict(self) -> dict[str, Any]:
+        """What matters for the numbers."""
+        return {"code": self.code, "parent": self.parent, "ranked": self.ranked, "groups": dict(self.groups)}
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A block of observations. Labels are sorted, so the order of the input never matters.
+
+    ``values``, ``status`` and ``source`` are (period, unit, code); NaN is "no value". ``source``
+    holds positions in ``sources``.
+    """
+
+    periods: tuple[Period, ...]
+    units: tuple[Unit, ...]
+    codes: tuple[str, ...]
+    values: Array
+    status: NDArray[np.str_]
+    source: NDArray[np.int32]
+    sources: tuple[str, ...] = ("",)
+    unit_places: Mapping[str, Place] = field(default_factory=dict)
+    origin: Callable[[int, int, int], Place] = lambda p, u, c: Place()
+    """Where the cell (period, unit, code) came in."""
+
+    def __post_init__(self) -> None:
+        for a in (self.values, self.status, self.source):
+            a.flags.writeable = False
+
+    @classmethod
+    def of(
+        cls,
+        data: Any,
+        *,
+        units: Any = None,
+        period: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        ignore: Iterable[str] = (),
+    ) -> Panel:
+        """A panel from one table or several, long or wide.
+
+        Parameters
+        ----------
+        data : pandas, polars or Arrow frame, mapping of columns, `Table`, or a list of these
+            Long: columns unit, period, indicator, value and perhaps status and source. Wide: columns
+            unit, period, and one column an indicator. Other headers go through ``columns``.
+        units : the same, or a sequence of `Unit`, optional
+            Columns code, name_zh, name_en, parent, ranked; all others are groupings.
+        period : str, optional
+            The period of tables that have no period column.
+        columns : mapping, optional
+            From a name in `COLUMNS` to the header used.
+        ignore : iterable of str
+            Columns of wide tables and indicators of long ones to pass over.
+
+        Raises
+        ------
+        BadInput
+            With every problem found, each with its place.
+        """
+        tables = [Table.of(d) for d in (data if isinstance(data, (list, tuple)) else [data])]
+        found: list[Problem] = []
+        known, places = read_units(units, found)
+        cells = [_cells(t, period, dict(columns or {}), frozenset(ignore), found) for t in tables]
+        panel = _assemble([c for c in cells if c is not None], known, places, found)
+        refuse(found)
+        return panel
+
+    @cached_property
+    def counts(self) -> NDArray[np.bool_]:
+        """(unit,): which units are ranked and set scales."""
+        return np.array([u.ranked for u in self.units], bool)
+
+    def unit(self, code: str) -> Unit:
+        """The unit with this code."""
+        return self.units[self.position(code)]
+
+    def position(self, code: str) -> int:
+        """Where a unit stands; `UnknownName` when there is no such unit."""
+        index = {u.code: i for i, u in enumerate(self.units)}
+        if code not in index:
+            raise UnknownName(Text("unit", "单位"), code, index)
+        return index[code]
+
+    def groups(self, grouping: str) -> NDArray[np.intp]:
+        """(unit,): number of each unit's group, -1 for none; `UnknownName` for an unknown grouping."""
+        names = [dict(u.groups).get(grouping, "") for u in self.units]
+        if not any(names):
+            raise UnknownName(Text("grouping of units", "单位分组"), grouping, {g for u in self.units for g, _ in u.groups})
+        order = {g: i for i, g in enumerate(sorted(set(names) - {""}))}
+        return np.array([order.get(n, -1) for n in names], np.intp)
+
+    def series(self, code: str) -> Array:
+        """(period, unit) values of one code; all NaN where the panel does not hold it."""
+        if code in self.codes:
+            return self.values[:, :, self.codes.index(code)]
+        return np.full(self.values.shape[:2], np.nan)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over units, periods, codes, values, statuses and sources; order and form do not matter."""
+        h = hashlib.sha256(b"biaochi.panel 1\0")
+        for label in (*map(str, self.periods), *(repr(sorted(u.to_dict().items())) for u in self.units), *self.codes):
+            h.update(label.encode() + b"\0")
+        h.update(np.where(np.isnan(self.values), np.nan, self.values + 0.0).astype("<f8").tobytes())
+        h.update(np.ascontiguousarray(self.status, "<U1").tobytes())
+        for name in sorted(set(self.sources)):
+            at = np.isin(self.source, [i for i, s in enumerate(self.sources) if s == name])
+            h.update(name.encode() + b"\0" + np.packbits(at).tobytes())
+        return h.hexdigest()
+
+    def __repr__(self) -> str:
+        filled = np.isfinite(self.values).mean() if self.values.size else 0.0
+        return f"<Panel: {len(self.units)} units x {len(self.periods)} periods x {len(self.codes)} codes, {filled:.1%} filled, {self.fingerprint[:12]}>"
+
+
+def read_units(units: Any, found: list[Problem]) -> tuple[tuple[Unit, ...] | None, dict[str, Place]]:
+    """Units from a table or a sequence of `Unit`; None when none are given."""
+    if units is None:
+        return None, {}
+    if isinstance(units, (list, tuple)) and all(isinstance(u, Unit) for u in units):
+        return tuple(units), {}
+    table = Table.of(units)
+    named = {f: find_column(table, names) for f, names in _UNIT_COLUMNS.items()}
+    if named["code"] is None:
+        found.append(missing_column(table, _UNIT_COLUMNS["code"], Text("the unit's code", "单位代码")))
+        return None, {}
+    groupings = [c for c in table.columns if c not in named.values()]
+    out: dict[str, Unit] = {}
+    places: dict[str, Place] = {}
+    for i, row in table.records():
+        cell = {f: text(row[c]) if c else "" for f, c in named.items()}
+        code, place = cell["code"], table.place(i, named["code"])
+        if not code or code in out:
+            found.append(_unit_code_problem(code, place, places.get(code)))
+            continue
+        groups = tuple((g, text(row[g])) for g in sorted(groupings) if text(row[g]))
+        ranked = cell["ranked"].lower() not in _NO
+        out[code] = Unit(code, cell["name_zh"], cell["name_en"], cell["parent"] or None, ranked, groups)
+        places[code] = place
+    found.extend(unit_problems(out, places))
+    return tuple(out.values()), places
+
+
+_UNIT_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "code": ("code", "代码", "unit", "单位代码"),
+    "name_zh": ("name_zh", "名称", "单位名称"),
+    "name_en": ("name_en", "name", "英文名称"),
+    "parent": ("parent", "上级"),
+    "ranked": ("ranked", "参与排名"),
+}
+_NO = frozenset({"no", "false", "0", "否", "n"})
+
+
+def unit_problems(units: Mapping[str, Unit], places: Mapping[str, Place]) -> Iterator[Problem]:
+    """Units whose parent is unknown or who are their own ancestor; no unit that is ranked."""
+    for u in units.values():
+        place = places.get(u.code, Place())
+        if u.parent and u.parent not in units:
+            yield Problem("unknown-unit-parent", unknown(Text("parent unit", "上级单位"), u.parent, sorted(units)),
+                          Text("Correct it or add the unit.", "请更正或补上该单位。"), place)  # fmt: skip
+        at, seen = u, {u.code}
+        while at.parent is not None and at.parent in units and at.parent not in seen:
+            at = units[at.parent]
+            seen.add(at.code)
+        if at.parent == u.code:
+            yield Problem("unit-cycle", Text(f"the unit {u.code!r} lies within itself.", f"单位 {u.code!r} 的上级形成循环。"),
+                          Text("Change the parent of one of the units.", "请更改其中一个单位的上级。"), place)  # fmt: skip
+    if units and not any(u.ranked for u in units.values()):
+        yield Problem("no-ranked-unit", Text("no unit is ranked.", "没有任何单位参与排名。"),
+                      Text("Set ranked to yes for at least one unit.", "至少一个单位的 ranked 应为“是”。"), Place())  # fmt: skip
+
+
+def _unit_code_problem(code: str, place: Place, first: Place | None) -> Problem:
+    if not code:
+        return Problem("no-unit-code", Text("the row has no unit code.", "该行没有单位代码。"),
+                       Text("Give every unit a code.", "请填写单位代码。"), place)  # fmt: skip
+    row = first.row if first else None
+    return Problem("duplicate-unit", Text(f"the unit {code!r} stands twice (first in row {row}).", f"单位 {code!r} 重复（首次出现于第 {row} 行）。"),
+                   Text("Delete one of the rows.", "请删除其中一行。"), place)  # fmt: skip
+
+
+@dataclass
+class _Cells:
+    """Observations of one table in long form, with the way back to their places."""
+
+    unit: list[str]
+    period: list[Period]
+    code: list[str]
+    value: Array
+    status: list[str]
+    source: list[str]
+    place: Callable[[int], Place]
+
+
+def _cells(table: Table, period: str | None, mapped: dict[str, str], ignore: frozenset[str], found: list[Problem]) -> _Cells | None:
+    """One table as long observations; problems go to ``found``."""
+    names = {f: [mapped[f]] if f in mapped else COLUMNS[f] for f in COLUMNS}
+    at = {f: find_column(table, n) for f, n in names.items()}
+    for f, what in (("unit", Text("units", "单位")), ("period", Text("periods", "期"))):
+        if at[f] is None and not (f == "period" and period):
+            found.append(missing_column(table, list(names[f]), what))
+    if at["unit"] is None or (at["period"] is None and not period):
+        return None
+    if not len(table):
+        found.append(Problem("no-rows", Text("the table has a header but no rows.", "表格只有表头，没有数据行。"),
+                             Text("Add data rows.", "请补充数据行。"), table.place()))  # fmt: skip
+        return None
+    if at["indicator"] and at["value"]:
+        return _long(table, period, at, ignore, found)
+    return _wide(table, period, at, ignore, found)
+
+
+def _keys(table: Table, at: Mapping[str, str | None], period: str | None, found: list[Problem]) -> tuple[list[str], list[Any]]:
+    """Unit codes and periods of every row; faults are noted and leave '' or None."""
+    units = [text(c) for c in table.columns[str(at["unit"])]]
+    raw = table.columns[at["period"]] if at["period"] else [period] * len(table)
+    periods: list[Period | None] = []
+    read: dict[Any, Period | None] = {}
+    for i, cell in enumerate(raw):
+        blank = not units[i] and all(is_missing(column[i]) for column in table.columns.values())
+        if not blank and not units[i]:
+            found.append(_unit_code_problem("", table.place(i, at["unit"]), None))
+        key = cell if isinstance(cell, (str, int)) else str(cell)
+        if key not in read:
+            fault = None if blank else period_fault(cell)
+            if fault:
+                found.append(Problem(fault.kind, fault.what, fault.fix, table.place(i, at["period"])))
+            read[key] = None if fault or blank else Period.parse(period_text(cell))
+        elif read[key] is None and not blank and (fault := period_fault(cell)):
+            found.append(Problem(fault.kind, fault.what, fault.fix, table.place(i, at["period"])))
+        periods.append(read[key])
+    return units, periods
+
+
+def _long(table: Table, period: str | None, at: Mapping[str, str | None], ignore: frozenset[str], found: list[Problem]) -> _Cells:
+    units, periods = _keys(table, at, period, found)
+    codes = [text(c) for c in table.columns[str(at["indicator"])]]
+    values = numbers(table, str(at["value"]), found)
+    status = [text(c).upper() for c in table.columns[at["status"]]] if at["status"] else [""] * len(table)
+    source = [text(c) for c in table.columns[at["source"]]] if at["source"] else [""] * len(table)
+    for i, s in enumerate(status):
+        if s and s not in STATUSES:
+            found.append(Problem("unknown-status", unknown(Text("observation status", "观测状态"), s, sorted(STATUSES)),
+                                 Text("Use an SDMX observation status.", "请使用 SDMX 观测状态代码。"), table.place(i, at["status"])))  # fmt: skip
+    for i, (u, c) in enumerate(zip(units, codes, strict=True)):
+        if u and not c:
+            found.append(Problem("no-indicator-code", Text("the row names no indicator.", "该行没有指标代码。"),
+                                 Text("Give the indicator's code.", "请填写指标代码。"), table.place(i, at["indicator"])))  # fmt: skip
+    kept = [i for i, c in enumerate(codes) if units[i] and periods[i] and c and c not in ignore]
+    return _Cells(
+        [units[i] for i in kept], [periods[i] for i in kept], [codes[i] for i in kept], values[kept],
+        [status[i] for i in kept], [source[i] for i in kept], lambda i: table.place(kept[i], at["value"]),
+    )  # fmt: skip
+
+
+def _wide(table: Table, period: str | None, at: Mapping[str, str | None], ignore: frozenset[str], found: list[Problem]) -> _Cells:
+    units, periods = _keys(table, at, period, found)
+    used = {c for f, c in at.items() if c and f in ("unit", "period", "source")}
+    codes = [c for c in table.columns if c not in used and c not in ignore]
+    kept = [i for i in range(len(table)) if units[i] and periods[i]]
+    source = [text(c) for c in table.columns[at["source"]]] if at["source"] else [""] * len(table)
+    blocks = [numbers(table, c, found)[kept] for c in codes]
+    n = len(kept)
+    return _Cells(
+        [units[i] for i in kept] * len(codes), [periods[i] for i in kept] * len(codes),
+        [c for c in codes for _ in kept], np.concatenate(blocks) if blocks else np.empty(0),
+        [""] * (n * len(codes)), [source[i] for i in kept] * len(codes),
+        lambda i: table.place(kept[i % n], codes[i // n]),
+    )  # fmt: skip
+
+
+def _assemble(parts: Sequence[_Cells], known: tuple[Unit, ...] | None, places: Mapping[str, Place], found: list[Problem]) -> Panel:
+    """One block from the observations of all tables; duplicate cells and unknown units go to ``found``."""
+    seen = {u for p in parts for u in p.unit}
+    units = tuple(sorted(known if known is not None else (Unit(u) for u in seen), key=lambda u: u.code))
+    periods = tuple(sorted({t for p in parts for t in p.period}))
+    codes = tuple(sorted({c for p in parts for c in p.code}))
+    sources = tuple(sorted({s for p in parts for s in p.source} | {""}))
+    shape = (len(periods), len(units), len(codes))
+    values, status, source = np.full(shape, np.nan), np.full(shape, "", "<U1"), np.zeros(shape, np.int32)
+    first, origin = np.full(shape, -1, np.int64), list[tuple[_Cells, int]]()
+    at_unit, at_period, at_code, at_source = (_index(labels) for labels in ([u.code for u in units], periods, codes, sources))
+    for part in parts:
+        u = np.array([at_unit.get(x, -1) for x in part.unit], np.intp)
+        found.extend(_unknown_units(part, u, at_unit))
+        ok = np.flatnonzero(u >= 0)
+        where = (np.array([at[x] for x in labels], np.intp)[ok] for at, labels in ((at_period, part.period), (at_code, part.code)))
+        t, c = where
+        flat = np.ravel_multi_index((t, u[ok], c), shape) if ok.size else np.empty(0, np.intp)
+        again = _repeats(flat, first, len(origin) + np.arange(len(flat)))
+        origin.extend((part, int(i)) for i in ok)
+        found.extend(_duplicate(part, int(ok[k]), origin[first.ravel()[flat[k]]]) for k in again)
+        values.ravel()[flat] = part.value[ok]
+        status.ravel()[flat] = [part.status[i] or ("" if np.isnan(part.value[i]) else "A") for i in ok]
+        source.ravel()[flat] = [at_source[part.source[i]] for i in ok]
+
+    def cell_place(p: int, u: int, c: int) -> Place:
+        n = int(first[p, u, c])
+        return origin[n][0].place(origin[n][1]) if n >= 0 else Place()
+
+    return Panel(periods, units, codes, values, status, source, sources, places, cell_place)
+
+
+def _index(labels: Iterable[Any]) -> dict[Any, int]:
+    return {label: i for i, label in enumerate(labels)}
+
+
+def _repeats(flat: NDArray[np.intp], first: NDArray[np.int64], numbered: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Positions in ``flat`` whose cell was written before; notes who wrote each cell first."""
+    cells = first.ravel()
+    _, once = np.unique(flat, return_index=True)
+    again = np.ones(len(flat), bool)
+    again[once] = cells[flat[once]] >= 0
+    fresh = np.flatnonzero(~again)
+    cells[flat[fresh]] = numbered[fresh]
+    return np.flatnonzero(again)
+
+
+def _duplicate(part: _Cells, i: int, first: tuple[_Cells, int]) -> Problem:
+    before = first[0].place(first[1])
+    en, zh = before.say("en"), before.say("zh")
+    cell = f"{part.unit[i]} / {part.period[i]} / {part.code[i]}"
+    return Problem(
+        "duplicate-cell",
+        Text(f"{cell} is given twice (first at {en}).", f"{cell} 重复出现（首次位于{zh}）。"),
+        Text("Keep one of the two.", "二者只能保留其一。"),
+        part.place(i),
+    )
+
+
+def _unknown_units(part: _Cells, at: NDArray[np.intp], index: Mapping[str, int]) -> Iterator[Problem]:
+    said: set[str] = set()
+    for i in np.flatnonzero(at < 0):
+        code = part.unit[i]
+        if code not in said:
+            said.add(code)
+            yield Problem("unknown-unit", unknown(Text("unit", "单位"), code, sorted(index)),
+                          Text("Correct the code or add the unit to the table of units.", "请更正代码，或在单位表中补上该单位。"), part.place(int(i)))  # fmt: skip

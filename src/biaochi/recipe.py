@@ -1,0 +1,265 @@
+"""Every choice of method, frozen, with a fingerprint; and the one rule by which overrides merge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from biaochi.errors import Place, Problem, Text, refuse, unknown
+from biaochi.fingerprint import fingerprint
+
+STEPS = ("impute", "treat", "normalise", "weigh", "aggregate")
+"""The steps that are choices of a method, in the order they run."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A method by name, with its options.
+
+    Examples
+    --------
+    >>> Choice.of("goalposts", clip=False).to_dict()
+    {'method': 'goalposts', 'clip': False}
+    """
+
+    method: str | None
+    """None: keep the method of the less specific choice and change only the options given here."""
+    options: tuple[tuple[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, method: str | None, **options: Any) -> Choice:
+        """A choice from a name and keyword options."""
+        return cls(method, tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in options.items())))
+
+    def over(self, weaker: Choice) -> Choice:
+        """This choice laid over a less specific one (the merge rule, see `Recipe.choice`)."""
+        if self.method not in (None, weaker.method):
+            return self
+        return Choice.of(weaker.method, **{**dict(weaker.options), **dict(self.options)})
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is written in a recipe table."""
+        options = {k: list(v) if isinstance(v, tuple) else v for k, v in self.options}
+        return {"method": self.method, **options}
+
+    def __str__(self) -> str:
+        options = ", ".join(f"{k}={list(v) if isinstance(v, tuple) else v}" for k, v in self.options)
+        return f"{self.method}({options})" if options else str(self.method)
+
+
+Overrides = Mapping[str, Choice]
+_EMPTY: Mapping[Any, Overrides] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every choice of method of one index. A variant is ``dataclasses.replace(recipe, ...)``."""
+
+    impute: Choice = Choice("none")
+    treat: Choice = Choice("none")
+    normalise: Choice = Choice("minmax")
+    weigh: Choice = Choice("given")
+    aggregate: Choice = Choice("arithmetic")
+    range: tuple[float, float] = (0.0, 100.0)
+    """Where a normaliser's 0 and 1 are put: the common output range of all that give 0 to 1."""
+    scale: str = "period"
+    """What sets the scale: ``period`` (each its own), ``pooled`` (all periods), ``base``, ``fixed``."""
+    base: str | None = None
+    """The base period, with ``scale = "base"``."""
+    min_share: float = 0.0
+    """Share of its indicators a unit must have in a period to be scored (screening)."""
+    keep: tuple[str, ...] = ()
+    """Units never screened out."""
+    drop: tuple[str, ...] = ()
+    """Units always screened out."""
+    min_children: float = 0.0
+    """Share of its children a node needs to have a score; below it the score is missing."""
+    constant: str | float = "refuse"
+    """An indicator without spread on a relative scale: ``refuse``, ``missing``, or a score to give."""
+    nonpositive: str | float = "refuse"
+    """A score at or below 0 under a geometric mean: ``refuse``, ``missing``, ``zero``, or a floor."""
+    ties: str = "best"
+    """Rank that equal scores share: ``best``, ``worst``, ``average``, ``dense``."""
+    decimals: int | None = None
+    """Round scores to this many decimals before ranking, where the published method does."""
+    level: Mapping[int, Overrides] = field(default_factory=lambda: _EMPTY)
+    """Choices for all nodes at one level (0 is the index, 1 the first-level indicators, ...)."""
+    node: Mapping[str, Overrides] = field(default_factory=lambda: _EMPTY)
+    """Choices for one parent (weigh, aggregate) or one indicator (impute, treat, normalise)."""
+
+    def choice(self, step: str, code: str, level: int, own: Choice | None = None) -> Choice:
+        """The choice for a step at a node.
+
+        The rule: recipe, then the recipe's level, then the framework's own entry, then the recipe's
+        entry for the node; each is laid over the one before. A choice that names another method
+        replaces everything; one that names the same method, or none, changes only the options it gives.
+        """
+        got: Choice = getattr(self, step)
+        for stronger in (self.level.get(level, {}).get(step), own, self.node.get(code, {}).get(step)):
+            if stronger is not None:
+                got = stronger.over(got)
+        return got
+
+    def to_dict(self) -> dict[str, Any]:
+        """All choices as plain data, defaults included."""
+        out: dict[str, Any] = {"biaochi.recipe": 1}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name in ("level", "node"):
+                value = {str(k): {s: c.to_dict() for s, c in v.items()} for k, v in value.items()}
+            elif isinstance(value, Choice):
+                value = value.to_dict()
+            elif isinstance(value, tuple):
+                value = list(value) if f.name == "range" else sorted(value)
+            out[f.name] = value
+        return out
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all choices."""
+        return fingerprint(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any], place: Place = Place()) -> Recipe:
+        """A recipe from a table as read from TOML.
+
+        Raises
+        ------
+        BadInput
+            With every problem: unknown keys, wrong types.
+        """
+        found: list[Problem] = []
+        got: dict[str, Any] = {}
+        known = [f.name for f in fields(cls)]
+        for key, value in table.items():
+            if key not in known:
+                found.append(Problem("unknown-setting", unknown(Text("recipe setting", "方案设置"), key, known), _SEE, place))
+            elif key in STEPS:
+                got[key] = _one(key, value, place, found, getattr(cls(), key))
+            elif key in ("level", "node"):
+                got[key] = _tables(key, value, place, found)
+            else:
+                got[key] = _setting(key, value, place, found)
+        recipe = cls(**got)
+        refuse([*found, *setting_problems(recipe, place)])
+        return recipe
+
+    def __repr__(self) -> str:
+        steps = ", ".join(f"{s}={getattr(self, s)}" for s in STEPS)
+        return f"<Recipe {steps}, scale={self.scale}, {self.fingerprint[:12]}>"
+
+
+_SEE = Text("See docs/guide/recipe.md.", "参见 docs/guide/recipe.md。")
+_KINDS: dict[str, tuple[type, ...]] = {
+    "range": (list, tuple), "scale": (str,), "base": (str, int), "min_share": (float, int), "keep": (list, tuple), "drop": (list, tuple),
+    "min_children": (float, int), "constant": (str, float, int), "nonpositive": (str, float, int),
+    "ties": (str,), "decimals": (int,),
+}  # fmt: skip
+
+
+def setting_problems(recipe: Recipe, place: Place = Place()) -> Iterator[Problem]:
+    """Settings whose values are not among those allowed."""
+    words = {
+        "scale": ("period", "pooled", "base", "fixed"),
+        "ties": ("best", "worst", "average", "dense"),
+        "constant": ("refuse", "missing"),
+        "nonpositive": ("refuse", "missing", "zero"),
+    }
+    for key, allowed in words.items():
+        value = getattr(recipe, key)
+        if isinstance(value, str) and value not in allowed:
+            numeric = [] if key in ("scale", "ties") else ["a number"]
+            yield Problem("bad-setting", unknown(Text(f"value of {key}", f"{key} 的取值"), value, [*allowed, *numeric]), _SEE, place)
+    for key in ("min_share", "min_children"):
+        value = getattr(recipe, key)
+        if not 0 <= value <= 1:
+            yield _wrong(key, value, "a share from 0 to 1", "0 到 1 之间的比例", place)
+    if not isinstance(recipe.nonpositive, str) and not 0 < recipe.nonpositive < float("inf"):
+        yield _wrong("nonpositive", recipe.nonpositive, "a floor above 0", "大于 0 的下限", place)
+    if not isinstance(recipe.constant, str) and not abs(recipe.constant) < float("inf"):
+        yield _wrong("constant", recipe.constant, "a finite number", "有限数", place)
+    if recipe.decimals is not None and not 0 <= recipe.decimals <= 15:
+        yield _wrong("decimals", recipe.decimals, "0 to 15", "0 到 15", place)
+    if (recipe.scale == "base") != (recipe.base is not None):
+        yield _wrong("base", recipe.base, 'a period exactly when scale = "base"', '当且仅当 scale = "base" 时填写的期', place)
+
+
+def _wrong(key: str, value: object, en: str, zh: str, place: Place) -> Problem:
+    return Problem("bad-setting", Text(f"{key} must be {en}; got {value!r}.", f"{key} 应为{zh}；得到 {value!r}。"), _SEE, place)
+
+
+def _setting(key: str, value: Any, place: Place, found: list[Problem]) -> Any:
+    """One setting that is not a choice of method; the default where it is faulty."""
+    kinds = _KINDS[key]
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        names = " or ".join(k.__name__ for k in kinds if k is not tuple)
+        found.append(_wrong(key, value, names, names, place))
+        return getattr(Recipe(), key)
+    if key == "range":
+        return _range(value, place, found)
+    if key in ("keep", "drop"):
+        return tuple(str(v) for v in (value if isinstance(value, (list, tuple)) else ()))
+    return str(value) if key == "base" else value
+
+
+def _range(value: Any, place: Place, found: list[Problem]) -> tuple[float, float]:
+    numbers = [float(v) for v in value if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    if len(value) != 2 or len(numbers) != 2 or not -float("inf") < numbers[0] < numbers[1] < float("inf"):
+        found.append(_wrong("range", value, "two numbers, the lower one first", "两个数，小者在前", place))
+        return Recipe().range
+    return numbers[0], numbers[1]
+
+
+def choice_from(step: str, value: Any) -> Choice | Text:
+    """A choice from a name or an inline table; a sentence when it is neither."""
+    if isinstance(value, str):
+        return Choice(value)
+    if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
+        rest = {k: v for k, v in value.items() if k != "method"}
+        method = value.get("method")
+        if (method is None or isinstance(method, str)) and not any(isinstance(v, Mapping) for v in rest.values()):
+            return Choice.of(method, **rest)
+    return Text(
+        f'{step} must be a method name or a table {{method = "...", option = ...}}; got {value!r}.',
+        f'{step} 应为方法名或 {{method = "…", 选项 = …}}；得到 {value!r}。',
+    )
+
+
+def _one(step: str, value: Any, place: Place, found: list[Problem], default: Choice) -> Choice:
+    got = choice_from(step, value)
+    if isinstance(got, Text):
+        found.append(Problem("bad-choice", got, _SEE, place))
+        return default
+    return got.over(default) if got.method is None else got
+
+
+def _tables(key: str, value: Any, place: Place, found: list[Problem]) -> Mapping[Any, Overrides]:
+    out: dict[Any, Overrides] = {}
+    if not isinstance(value, Mapping):
+        found.append(_wrong(key, value, f"tables [recipe.{key}.NAME]", f"[recipe.{key}.名称] 表", place))
+        return out
+    for name, table in value.items():
+        if not isinstance(table, Mapping) or (key == "level" and not str(name).isdecimal()):
+            found.append(_wrong(f"{key}.{name}", table, "a table of steps", "步骤表", place))
+            continue
+        steps: dict[str, Choice] = {}
+        for step, raw in table.items():
+            if step not in STEPS:
+                found.append(Problem("unknown-step", unknown(Text("step", "步骤"), step, STEPS), _SEE, place))
+                continue
+            got = choice_from(f"{key}.{name}.{step}", raw)
+            if isinstance(got, Text):
+                found.append(Problem("bad-choice", got, _SEE, place))
+            else:
+                steps[step] = got
+        out[int(name) if key == "level" else name] = steps
+    return out
+
+
+def variant(recipe: Recipe, **changes: Any) -> Recipe:
+    """A recipe with some choices changed: names and tables as in TOML are accepted for steps."""
+    checked = Recipe.from_dict(changes)
+    return replace(recipe, **{key: getattr(checked, key) for key in changes})

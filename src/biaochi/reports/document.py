@@ -1,0 +1,63 @@
+"""The documents printed by ``--json``; their schema is docs/reference/json.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import biaochi
+from biaochi.checks import FAMILIES, REGISTRIES
+from biaochi.compare import Agreement
+from biaochi.errors import Lang, Text, UnknownName
+from biaochi.files.project import Project
+from biaochi.method import Method
+from biaochi.result import Result
+
+
+def run_document(project: Project, result: Result, agreement: Agreement | None, written: list[Path], lang: Lang) -> dict[str, Any]:
+    """What ``biaochi run --json`` prints."""
+    return {
+        "schema": "biaochi.run/1",
+        "biaochi": biaochi.__version__,
+        "project": project.name,
+        "title": project.title.to(lang),
+        "notice": project.notice.to(lang) or None,
+        **result.to_dict(),
+        "published": None if agreement is None else {
+            "scores": agreement.scores, "worst": agreement.worst, "at": agreement.at,
+            "ranks": agreement.ranks, "ranks_equal": agreement.ranks_equal,
+        },
+        "notices": [n.to_dict(lang) for n in result.notices],
+        "files": [str(p) for p in written],
+    }  # fmt: skip
+
+
+def methods_document(name: str | None, lang: Lang) -> list[dict[str, Any]]:
+    """What ``biaochi methods --json`` prints: all methods, those of one step, or one method.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such step or method.
+    """
+    rows = [_method(step, n, m, lang) for step, registry in REGISTRIES.items() for n, m in registry.items()]
+    if name is None:
+        return rows
+    hits = [r for r in rows if name in (r["step"], r["name"])]
+    if not hits:
+        raise UnknownName(Text("step or method", "步骤或方法"), name, {*REGISTRIES, *(r["name"] for r in rows)})
+    return hits
+
+
+def _method(step: str, name: str, method: Method, lang: Lang) -> dict[str, Any]:
+    return {
+        "step": step,
+        "family": FAMILIES[step].to(lang),
+        "name": name,
+        "label": method.label.to(lang),
+        "summary": method.summary,
+        "options": {n: None if p.default is p.empty else p.default for n, p in method.options.items()},
+        "required": [*method.required],
+        "traits": sorted(t.name.lower() for t in method.traits),
+        "source": method.source,
+    }

@@ -1,0 +1,186 @@
+"""The HTML report: one self-contained page that opens anywhere and asks nothing of the network."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from biaochi.compare import compare_published
+from biaochi.errors import Lang, MissingExtra, Text
+from biaochi.figures import script, spec, svg
+from biaochi.figures.heatmap import heatmap
+from biaochi.figures.map import sketch_map
+from biaochi.figures.profile import profile
+from biaochi.figures.ranking import ranking
+from biaochi.figures.tree import tree
+from biaochi.files.project import Project
+from biaochi.framework import Optimum
+from biaochi.reports.words import flags, headline, legend, method_rows, provenance
+from biaochi.result import Result
+
+MOST_ROWS = 400
+"""Rows of the ranking table shown at most; the workbook has all."""
+MOST_PROFILES = 60
+"""Units with a profile of their own at most."""
+MOST_NOTICES = 60
+
+
+def write_report(
+    project: Project, result: Result, path: str | Path, *, lang: Lang = "en", period: str | None = None, profiles: list[str] | None = None
+) -> None:
+    """Write the report of one period as a single HTML file.
+
+    Parameters
+    ----------
+    project, result
+        What was run, and what came out.
+    path : str or Path
+        The .html file to write.
+    lang : {"en", "zh"}
+    period : str, optional
+        The last period with scores by default.
+    profiles : list of str, optional
+        Codes of the units to profile; all of them by default, or the first 60 where there are more.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such period or unit.
+    """
+    try:
+        import jinja2
+    except ImportError:
+        raise MissingExtra("jinja2", "plot") from None
+    source = files("biaochi.reports").joinpath("report.html.j2").read_text(encoding="utf-8")
+    env = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    page = env.from_string(source).render(**_page(project, result, lang, period, profiles))
+    Path(path).write_text(page, encoding="utf-8")
+
+
+def _page(project: Project, result: Result, lang: Lang, period: str | None, wanted: list[str] | None) -> dict[str, Any]:
+    p = result.period_at(period)
+    name = str(result.panel.periods[p])
+    order = result.order(name)
+    units = result.panel.units
+    shown = [result.panel.position(c) for c in wanted] if wanted is not None else order[:MOST_PROFILES]
+    first = [n for n in result.nodes if result.framework.levels[n.code] <= 1]
+    lead = headline(result, name, lang)
+    notices = [n.say(lang).strip() for n in result.notices]
+    return {
+        "zh": lang == "zh", "title": project.title.to(lang), "notice": project.notice.to(lang), "period": name, "headline": lead,
+        "ranked": int(result.counts[p].sum()), "indicator_count": len(result.indicators),
+        "agreement": compare_published(result, project.published).text.to(lang) if project.published else "",
+        "contents": _contents(lang), "figures": _figures(project, result, name, lang, lead),
+        "first": [n.name(lang) for n in first], "decimals": _decimals(result),
+        "rows": [_row(result, p, u, [result.node_at(n.code) for n in first], lang, u in shown) for u in order[:MOST_ROWS]],
+        "rows_left_out": max(len(order) - MOST_ROWS, 0), "reference": not result.counts[p].all(),
+        "nodes": [_node(result, n, lang) for n in result.nodes],
+        "profiles": [_profile(result, p, u, lang) for u in shown], "legend": legend(result, lang),
+        "profiles_note": Text(f"The first {len(shown)} of {len(units):,} units.", f"仅列前 {len(shown)} 个单位（共 {len(units)} 个）。").to(lang)
+        if wanted is None and len(units) > MOST_PROFILES else "",
+        "method": method_rows(result, lang), "provenance": provenance(result, lang),
+        "notices": notices[:MOST_NOTICES], "notices_left_out": max(len(notices) - MOST_NOTICES, 0), "script": _safe(script()),
+    }  # fmt: skip
+
+
+def _contents(lang: Lang) -> list[tuple[str, str]]:
+    names = (("ranking", "Ranking", "排名"), ("dimensions", "First-level indicators", "一级指标"), ("framework", "Framework", "指标体系"),
+             ("units", "Unit profiles", "单位画像"), ("method", "Method", "方法"))  # fmt: skip
+    return [(i, Text(en, zh).to(lang)) for i, en, zh in names]
+
+
+def _figures(project: Project, result: Result, period: str, lang: Lang, lead: str) -> dict[str, Any]:
+    """The charts of the page, each as SVG with the specification that makes it live."""
+    index = result.framework.root.name(lang)
+    made: dict[str, Any] = {
+        "ranking": ranking(result, period=period, lang=lang, title=lead.split("；" if lang == "zh" else ";", maxsplit=1)[0].rstrip(".。")),
+        "heatmap": heatmap(result, period=period, lang=lang, title=_strengths(result, period, lang)),
+        "tree": tree(result, lang=lang, title=Text(f"How {index} is built", f"{index}的构成").to(lang)),
+    }
+    if project.boundaries:
+        made["map"] = sketch_map(result, project.boundaries, period=period, lang=lang, title=Text(f"{index} on the map", f"{index}分布").to(lang))
+    titles = {k: c.to_dict()["title"]["text"] for k, c in made.items()}
+    out: dict[str, Any] = {k: {"id": f"fig-{k}", "title": titles[k], "svg": svg(c), "spec": _safe(spec(c))} for k, c in made.items()}
+    return {"map": None, **out}
+
+
+def _strengths(result: Result, period: str, lang: Lang) -> str:
+    """Where units differ most among the first-level nodes."""
+    p = result.period_at(period)
+    spread = {}
+    for n in result.nodes:
+        if result.framework.levels[n.code] == 1:
+            s = result.scores[p, :, result.node_at(n.code)][result.counts[p]]
+            spread[n.name(lang)] = float(np.fmax.reduce(s, initial=np.nan) - np.fmin.reduce(s, initial=np.nan))
+    known = {k: v for k, v in spread.items() if v == v}
+    if not known:
+        return Text("First-level scores", "一级指标得分").to(lang)
+    widest = max(known, key=lambda k: known[k])
+    return Text(f"Units differ most in {widest}", f"各单位在“{widest}”上差距最大").to(lang)
+
+
+def _row(result: Result, p: int, u: int, at: list[int], lang: Lang, profiled: bool) -> dict[str, Any]:
+    rank = result.ranks[p, u, 0]
+    return {"code": result.panel.units[u].code, "name": result.panel.units[u].name(lang), "rank": _rank(rank), "ranked": rank == rank,
+            "scores": [float(result.scores[p, u, i]) for i in at], "profile": profiled}  # fmt: skip
+
+
+def _node(result: Result, node: Any, lang: Lang) -> dict[str, Any]:
+    leaf = not result.framework.children(node.code)
+    up, down = Text("higher is better", "正向").to(lang), Text("lower is better", "逆向").to(lang)
+    direction = str(node.direction) if isinstance(node.direction, Optimum) else up if node.direction > 0 else down
+    return {"code": node.code, "name": node.name(lang), "level": result.framework.levels[node.code], "unit": node.unit, "direction": direction if leaf else "",
+            "weight": float(result.weights[result.node_at(node.code)]), "effective": result.effective_weights[node.code]}  # fmt: skip
+
+
+def _profile(result: Result, p: int, u: int, lang: Lang) -> dict[str, Any]:
+    unit, period = result.panel.units[u], str(result.panel.periods[p])
+    letters = flags(result)[p, u]
+    rows = []
+    for i, n in enumerate(result.nodes):
+        row = {"name": n.name(lang), "level": result.framework.levels[n.code], "score": float(result.scores[p, u, i]),
+               "rank": _rank(result.ranks[p, u, i]), "value": "", "unit": n.unit, "marks": ""}  # fmt: skip
+        if n.code in result.indicators:
+            at = result.indicators.index(n.code)
+            value = float(result.stages["imputed"][p, u, at])
+            row |= {"value": "—" if value != value else f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}", "marks": str(letters[at])}
+        rows.append(row)
+    words = _standing(result, p, u, lang)
+    chart = profile(result, unit.code, period=period, lang=lang, title=unit.name(lang))
+    return {"code": unit.code, "name": unit.name(lang), "words": words, "nodes": rows,
+            "figure": {"id": f"fig-u-{unit.code}", "title": words, "svg": svg(chart), "spec": ""}}  # fmt: skip
+
+
+def _standing(result: Result, p: int, u: int, lang: Lang) -> str:
+    """Score, rank, and best and worst first-level rank of a unit in one sentence."""
+    score, rank, of = result.scores[p, u, 0], result.ranks[p, u, 0], int(result.counts[p].sum())
+    if score != score:
+        return Text("No score: too little data.", "数据不足，未评分。").to(lang)
+    form = f"{score:.{_decimals(result)}f}"
+    if rank != rank:
+        return Text(f"Score {form}; a reference unit, not ranked.", f"得分 {form}；参照单位，不参与排名。").to(lang)
+    first = [(float(result.ranks[p, u, i]), n.name(lang)) for i, n in enumerate(result.nodes) if result.framework.levels[n.code] == 1]
+    known = [(r, n) for r, n in first if r == r]
+    if not known:
+        return Text(f"Rank {rank:g} of {of}, score {form}.", f"第 {rank:g} 位（共 {of} 个），得分 {form}。").to(lang)
+    best, worst = min(known), max(known)
+    return Text(
+        f"Rank {rank:g} of {of}, score {form}. Best in {best[1]} (rank {best[0]:g}), weakest in {worst[1]} (rank {worst[0]:g}).",
+        f"第 {rank:g} 位（共 {of} 个），得分 {form}。最好的是{best[1]}（第 {best[0]:g} 位），最弱的是{worst[1]}（第 {worst[0]:g} 位）。",
+    ).to(lang)
+
+
+def _decimals(result: Result) -> int:
+    return 3 if float(np.fmax.reduce(result.scores, axis=None, initial=0.0)) <= 1.5 else 2
+
+
+def _rank(rank: float) -> str:
+    return "—" if rank != rank else f"{rank:g}"
+
+
+def _safe(text: str) -> str:
+    """Script text that cannot end its own element."""
+    return text.replace("</", "<\\/").replace("<!--", "<\\!--")

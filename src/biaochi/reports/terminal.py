@@ -1,0 +1,117 @@
+"""Results in the terminal."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text as Line
+
+from biaochi.compare import Agreement
+from biaochi.errors import Lang, Text
+from biaochi.files.project import Project
+from biaochi.result import Result
+
+_BAR = 12
+_BLOCKS = " ▏▎▍▌▋▊▉█"
+
+
+def print_result(project: Project, result: Result, agreement: Agreement | None, written: list[Path], lang: Lang, *, period: str | None, top: int) -> None:
+    """Title, ranking of one period with first-level scores, agreement with published scores, notices, files."""
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(highlight=False, width=120)  # a file or a pipe has no width of its own
+    p = result.period_at(period)
+
+    def say(en: str, zh: str) -> str:
+        return Text(en, zh).to(lang)
+
+    console.print(Line(project.title.to(lang), style="bold"))
+    ranked = int(result.counts[p].sum())
+    console.print(say(f"{result.panel.periods[p]} · {ranked} units ranked · {len(result.indicators)} indicators",
+                      f"{result.panel.periods[p]} 期 · {ranked} 个单位参与排名 · {len(result.indicators)} 项指标"))  # fmt: skip
+    if project.notice.to(lang):
+        console.print(Line(project.notice.to(lang), style="yellow"))
+    console.print(_ranking(result, p, lang, top, console.width))
+    hidden = len(result.panel.units) - top
+    if hidden > 0:
+        console.print(say(f"… {hidden:,} more units: use --top, or see the workbook.", f"……另有 {hidden:,} 个单位，可用 --top 显示，或见工作簿。"))
+    if not result.counts[p].all():
+        console.print(say("— not ranked: a reference unit, or too little data.", "— 不排名：参照单位，或数据不足。"), style="dim")
+    if agreement:
+        console.print(agreement.text.to(lang))
+    for n in result.notices[:8]:
+        console.print("· " + n.say(lang).strip(), style="dim")
+    if len(result.notices) > 8:
+        console.print(
+            say(
+                f"· … {len(result.notices) - 8} more notices: biaochi check lists all.",
+                f"· ……另有 {len(result.notices) - 8} 条说明，biaochi check 可列出全部。",
+            ),
+            style="dim",
+        )
+    prints = result.fingerprints
+    console.print(
+        say("fingerprints: ", "指纹：")
+        + "  ".join(f"{say(k, z)} {prints[k][:12]}" for k, z in (("framework", "指标体系"), ("recipe", "方案"), ("data", "数据"))),
+        style="dim",
+    )
+    for path in written:
+        console.print(say("wrote ", "已写出 ") + str(path), soft_wrap=True)
+
+
+def _ranking(result: Result, p: int, lang: Lang, top: int, width: int) -> Table:
+    first = [n for n in result.nodes if result.framework.levels[n.code] == 1]
+    shown = first if 38 + 10 * len(first) <= width else []
+    bars = 42 + _BAR + 16 * len(shown) <= width
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("#", justify="right")
+    table.add_column(Text("unit", "单位").to(lang), no_wrap=True)
+    table.add_column(Text("name", "名称").to(lang), max_width=24 if bars else 16, overflow="ellipsis", no_wrap=True)
+    table.add_column(Text("score", "得分").to(lang), justify="right")
+    if bars:
+        table.add_column("", no_wrap=True)
+    for n in shown:
+        table.add_column(n.name(lang), justify="right", max_width=14)
+    scores = result.scores[p, :, 0]
+    low, high = (float(f.reduce(scores, initial=np.nan)) for f in (np.fmin, np.fmax))
+    decimals = 3 if high <= 1.5 else 2
+    for u in result.order(str(result.panel.periods[p]))[:top]:
+        unit, rank = result.panel.units[u], result.ranks[p, u, 0]
+        cells: list[Any] = ["—" if rank != rank else f"{rank:g}", unit.code, unit.name(lang), _number(scores[u], decimals)]
+        cells += [_bar(scores[u], min(low, 0.0), high)] if bars else []
+        cells += [_number(result.scores[p, u, result.node_at(n.code)], decimals) for n in shown]
+        table.add_row(*cells, style="italic dim" if rank != rank else None)
+    return table
+
+
+def _number(value: float, decimals: int) -> str:
+    return "—" if value != value else f"{value:.{decimals}f}"
+
+
+def _bar(value: float, low: float, high: float) -> str:
+    if value != value or not high > low:
+        return ""
+    eighths = round((value - low) / (high - low) * _BAR * 8)
+    return "█" * (eighths // 8) + _BLOCKS[eighths % 8].strip()
+
+
+def print_methods(document: list[dict[str, Any]], lang: Lang) -> None:
+    """Methods with their options; one alone with its source and traits."""
+    console = Console(highlight=False)
+    for step in dict.fromkeys(m["step"] for m in document):
+        members = [m for m in document if m["step"] == step]
+        console.print(Line(f"{step}  {members[0]['family']}", style="bold"))
+        for m in members:
+            console.print(Line(f"  {m['name']:20}").append(f"{m['label']}  ", style="cyan").append(m["summary"]), soft_wrap=True)
+            for name, default in m["options"].items():
+                told = Text("required", "必填").to(lang) if name in m["required"] else f"= {default}"
+                console.print(f"      {name} {told}", style="dim")
+            if len(document) == 1:
+                console.print(f"      {Text('source', '出处').to(lang)}: {m['source']}", style="dim")
+                console.print(f"      {Text('traits', '性质').to(lang)}: {', '.join(m['traits'])}", style="dim")
