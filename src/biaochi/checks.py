@@ -54,11 +54,18 @@ def problems(framework: Framework, panel: Panel, recipe: Recipe) -> Iterator[Pro
     for step in STEPS:
         nodes = framework.indicators if step in FOR_INDICATORS else _parents(framework)
         said: set[tuple[str, str]] = set()
+        sound: dict[int, Choice] = {}  # by identity; holding the choice keeps its identity its own
         for node in nodes:
-            for p in _choice_problems(framework, panel, recipe, step, node):
-                key = (p.kind, p.what.en)
-                if key not in said:  # one global mistake is one problem, not one for each indicator
-                    said.add(key)
+            choice = recipe.choice(step, node.code, framework.levels[node.code], node.choice(step))
+            plain = node.goalposts is None and node.direction in (1, -1)
+            if plain and id(choice) in sound:
+                continue  # the recipe's own choice, already found sound
+            found = list(_choice_problems(framework, panel, recipe, step, node))
+            if plain and not found:
+                sound[id(choice)] = choice
+            for p in found:
+                if (p.kind, p.what.en) not in said:  # one global mistake is one problem, not one for each indicator
+                    said.add((p.kind, p.what.en))
                     yield p
 
 
@@ -144,10 +151,11 @@ def _choice_problems(framework: Framework, panel: Panel, recipe: Recipe, step: s
     if name not in registry:
         return
     method = registry[name]
-    groupings = sorted({g for u in panel.units for g, _ in u.groups})
-    if "group" in options and "groups" in method.needs and options["group"] not in groupings:
-        yield Problem("unknown-grouping", unknown(Text("grouping of units", "单位分组"), options["group"], groupings),
-                      Text("Add the column to the table of units.", "请在单位表中补充该列。"), place)  # fmt: skip
+    if "group" in options and "groups" in method.needs:
+        groupings = sorted({g for u in panel.units for g, _ in u.groups})
+        if options["group"] not in groupings:
+            what = unknown(Text("grouping of units", "单位分组"), options["group"], groupings)
+            yield Problem("unknown-grouping", what, Text("Add the column to the table of units.", "请在单位表中补充该列。"), place)
     if step == "normalise":
         yield from _scale_problems(recipe, node, name, options)
 

@@ -50,6 +50,8 @@ class Method:
     posts: tuple[str, str] | None = None
     """Names of the two options that are stated in the indicator's own unit (low, high)."""
     options: Mapping[str, inspect.Parameter] = field(init=False)
+    required: tuple[str, ...] = field(init=False)
+    """Options without a default."""
     needs: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -59,17 +61,13 @@ class Method:
         if "groups" in keywords:  # the user names a grouping, the kernel gets its numbers
             options["group"] = inspect.Parameter("group", inspect.Parameter.KEYWORD_ONLY, annotation="str")
         object.__setattr__(self, "options", options)
+        object.__setattr__(self, "required", tuple(n for n, p in options.items() if p.default is p.empty))
         object.__setattr__(self, "needs", CONTEXT & keywords.keys())
 
     @property
     def summary(self) -> str:
         """First sentence of the kernel's docstring."""
         return (self.kernel.__doc__ or "").strip().splitlines()[0]
-
-    @property
-    def required(self) -> tuple[str, ...]:
-        """Options without a default."""
-        return tuple(n for n, p in self.options.items() if p.default is p.empty)
 
 
 Registry = Mapping[str, Method]

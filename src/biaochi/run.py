@@ -272,9 +272,11 @@ def rank(job: Job, tree: Tree, counts: Mask) -> Array:
     """
     among = np.moveaxis(np.where(counts[..., None], tree.scores, np.nan), 1, -1)
     ties: Any = job.recipe.ties
-    out = ranking.rank(among, ties=ties, decimals=job.recipe.decimals)
     leaves = [tree.at[n.code] for n in job.indicators]
-    out[:, leaves] = ranking.rank(among[:, leaves], ties=ties, decimals=job.recipe.decimals, grain=0.0)
+    parents = [tree.at[n.code] for n in tree.upwards]
+    out = np.empty(among.shape)
+    for at, grain in ((parents, ranking.GRAIN), (leaves, 0.0)):
+        out[:, at] = ranking.rank(among[:, at], ties=ties, decimals=job.recipe.decimals, grain=grain)
     return np.moveaxis(out, -1, 1)
 
 

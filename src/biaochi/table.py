@@ -82,7 +82,7 @@ def is_missing(cell: Any) -> bool:
         return cell.strip() in MISSING
     try:
         return bool(cell != cell)  # float NaN, pandas NA and NaT
-    except TypeError:
+    except (TypeError, ArithmeticError):
         return True
 
 

@@ -60,19 +60,25 @@ def rank(scores: Array, *, ties: Ties = "best", decimals: int | None = None, gra
     (..., unit), as float so that a missing rank can be NaN.
     """
     s = -settle(scores, decimals=decimals, grain=grain)
-    flat = s.reshape(-1, s.shape[-1])
-    out = np.empty(flat.shape)
-    for row, got in zip(flat, out, strict=True):
-        got[:] = _rank_row(row, ties)
-    return out.reshape(s.shape)
-
-
-def _rank_row(s: Array, ties: str) -> Array:
-    ordered = np.sort(s)
-    ordered = ordered[: np.searchsorted(ordered, np.nan)]
+    order = np.argsort(s, axis=-1)  # NaN last
+    ordered = np.take_along_axis(s, order, axis=-1)
+    place = np.arange(1.0, s.shape[-1] + 1.0)
+    new = np.ones(s.shape, bool)
+    new[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
     if ties == "dense":
-        ordered = np.unique(ordered)
-    first: NDArray[np.intp] = np.searchsorted(ordered, s, "left") + 1
-    last: NDArray[np.intp] = np.searchsorted(ordered, s, "right")
-    got = {"best": first, "dense": first, "worst": last, "average": (first + last) / 2}[ties]
-    return np.where(np.isnan(s), np.nan, got)
+        got = np.cumsum(new, axis=-1).astype(float)
+    else:
+        first, last = _ends(new, place)
+        got = {"best": first, "worst": last, "average": (first + last) / 2}[ties]
+    out = np.empty(s.shape)
+    np.put_along_axis(out, order, got, axis=-1)
+    return np.where(np.isnan(s), np.nan, out)
+
+
+def _ends(new: NDArray[np.bool_], place: Array) -> tuple[Array, Array]:
+    """First and last place of the run of equal values each position is in."""
+    first = np.maximum.accumulate(np.where(new, place, 0.0), axis=-1)
+    closes = np.ones(new.shape, bool)
+    closes[..., :-1] = new[..., 1:]
+    last = np.minimum.accumulate(np.where(closes, place, np.inf)[..., ::-1], axis=-1)[..., ::-1]
+    return first, last
