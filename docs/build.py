@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import itertools
 import sys
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def attribute_docs(cls: type) -> dict[str, str]:
 
     body = ast.parse(inspect.getsource(cls)).body[0].body  # type: ignore[attr-defined]
     told = {}
-    for field, doc in zip(body, body[1:], strict=False):
+    for field, doc in itertools.pairwise(body):
         if isinstance(field, ast.AnnAssign) and isinstance(doc, ast.Expr) and isinstance(doc.value, ast.Constant):
             told[field.target.id] = " ".join(str(doc.value.value).split())  # type: ignore[union-attr]
     return told
@@ -81,7 +82,9 @@ def settings() -> str:
     out = [NOTE + "# Settings\n\n## [recipe]\n\n| setting | default | meaning |\n|---|---|---|\n"]
     for f in dataclasses.fields(Recipe):
         value = getattr(defaults, f.name)
-        out.append(f"| `{f.name}` | `{dict(value) if f.name in ('level', 'node') else value}` | {told.get(f.name, 'A method of this step: see methods.md.')} |\n")
+        out.append(
+            f"| `{f.name}` | `{dict(value) if f.name in ('level', 'node') else value}` | {told.get(f.name, 'A method of this step: see methods.md.')} |\n"
+        )
     out.append("\n## Other tables of biaochi.toml\n\n`title` and `notice` are texts, or tables `{ en = ..., zh = ... }`.\n\n")
     out += [f"- `[{table}]`: {', '.join(f'`{k}`' for k in keys)}\n" for table, keys in SETTINGS.items()]
     out.append("\n## Columns of a framework table\n\n| column | headers recognised |\n|---|---|\n")
@@ -100,14 +103,15 @@ def api() -> str:
         thing = getattr(biaochi, name)
         if name.startswith("__"):
             continue
-        if thing is biaochi.Recipe or not callable(thing):
-            signature = ""
-        else:
-            signature = str(inspect.signature(thing)).replace("biaochi.", "")
+        signature = "" if thing is biaochi.Recipe or not callable(thing) else str(inspect.signature(thing)).replace("biaochi.", "")
         doc = inspect.getdoc(thing) or ""
         out.append(f"\n## {name}\n\n```text\n{name}{signature if len(signature) < 300 else '(...)'}\n\n{doc}\n```\n")
         if inspect.isclass(thing) and not issubclass(thing, (BaseException, click.Command)):
-            members = [(n, m) for n, m in vars(thing).items() if not n.startswith("_") and (callable(m) or isinstance(m, (property, classmethod)) or hasattr(m, "func"))]
+            members = [
+                (n, m)
+                for n, m in vars(thing).items()
+                if not n.startswith("_") and (callable(m) or isinstance(m, (property, classmethod)) or hasattr(m, "func"))
+            ]
             for n, m in members:
                 said = (inspect.getdoc(getattr(m, "func", m) if not isinstance(m, classmethod) else m.__func__) or "").splitlines()
                 if said:

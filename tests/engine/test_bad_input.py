@@ -7,9 +7,9 @@ import zipfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import openpyxl
 import pytest
 
 import biaochi
@@ -156,9 +156,11 @@ def test_folder(folder, name, capsys, monkeypatch):
     assert not out.exists()
 
 
-def workbook(path: Path) -> openpyxl.Workbook:
+def workbook(path: Path) -> Any:
     """The new project as one workbook with sheets Framework, Units, Data, Recipe."""
     import csv
+
+    import openpyxl
 
     from biaochi.files.template import new_project
 
@@ -181,6 +183,7 @@ def workbook(path: Path) -> openpyxl.Workbook:
     return book
 
 
+@pytest.mark.extras
 def test_folder_and_workbook_have_the_same_fingerprints(tmp_path):
     workbook(tmp_path / "p.xlsx")
     one, two = biaochi.evaluate(tmp_path / "p.xlsx"), biaochi.evaluate(tmp_path / "src")
@@ -188,7 +191,7 @@ def test_folder_and_workbook_have_the_same_fingerprints(tmp_path):
     np.testing.assert_array_equal(one.scores, two.scores)
 
 
-EXCEL: dict[str, tuple[Callable[[openpyxl.Workbook], object], str, str, int | None, str | None]] = {
+EXCEL: dict[str, tuple[Callable[[Any], object], str, str, int | None, str | None]] = {
     "merged cells": (lambda b: b["Data"].merge_cells("C2:C3"), "merged-cells", "Data", 2, "C"),
     "formula": (lambda b: b["Data"].__setitem__("C2", "=70+1.2"), "formula-cell", "Data", 2, "C"),
     "date Excel mangled": (lambda b: b["Data"].__setitem__("C2", datetime(2023, 3, 8)), "date-for-number", "Data", 2, "C (broadband)"),
@@ -201,6 +204,7 @@ EXCEL: dict[str, tuple[Callable[[openpyxl.Workbook], object], str, str, int | No
 }
 
 
+@pytest.mark.extras
 @pytest.mark.parametrize("name", EXCEL)
 def test_workbook(tmp_path, name):
     spoil, kind, sheet, row, column = EXCEL[name]
@@ -213,6 +217,7 @@ def test_workbook(tmp_path, name):
     assert (sheet, row, column) in [(p.sheet, p.row, p.column) for p in hits], list(e.value.problems)
 
 
+@pytest.mark.extras
 def test_zip_bomb_and_broken_workbooks(tmp_path):
     bomb = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as z:

@@ -28,6 +28,7 @@ def schema(name: str) -> dict:
     return json.loads(block)
 
 
+@pytest.mark.extras
 def test_run_shows_a_ranking_and_writes_both_files(tmp_path):
     done = biaochi("run", "desi-2022", cwd=tmp_path, LANG="en_GB.UTF-8")
     assert done.returncode == 0, done.stderr
@@ -75,6 +76,7 @@ def test_every_json_fits_its_schema(tmp_path, name, args, lang):
     jsonschema.validate(json.loads(done.stdout), schema(name))
 
 
+@pytest.mark.extras
 def test_new_project_runs_at_once_and_examples_copy(tmp_path):
     assert biaochi("new", "p", cwd=tmp_path).returncode == 0
     assert biaochi("run", "p", cwd=tmp_path).returncode == 0

@@ -250,8 +250,8 @@ def test_fingerprints_tell_changes():
     assert biaochi.variant(project.recipe, range=[0, 100.0]).fingerprint == project.recipe.fingerprint
 
 
+@pytest.mark.extras
 def test_result_goes_everywhere(desi, tmp_path):
-    pytest.importorskip("pandas")
     import pandas as pd
     import polars as pl
     import pyarrow.parquet as pq
@@ -272,6 +272,7 @@ def test_result_goes_everywhere(desi, tmp_path):
     assert "<table>" in desi._repr_html_()
 
 
+@pytest.mark.extras
 def test_frames_of_every_kind_give_the_same_panel(tmp_path):
     import pandas as pd
     import polars as pl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def _page(project: Project, result: Result, lang: Lang, period: str | None, want
         "profiles_note": Text(f"The first {len(shown)} of {len(units):,} units.", f"仅列前 {len(shown)} 个单位（共 {len(units)} 个）。").to(lang)
         if wanted is None and len(units) > MOST_PROFILES else "",
         "method": method_rows(result, lang), "provenance": provenance(result, lang),
-        "notices": notices[:MOST_NOTICES], "notices_left_out": max(len(notices) - MOST_NOTICES, 0), "script": _safe(script()),
+        "notices": notices[:MOST_NOTICES], "notices_left_out": max(len(notices) - MOST_NOTICES, 0), "script": re.sub("</(?=script)", r"<\\/", script(), flags=re.IGNORECASE),
     }  # fmt: skip
 
 
@@ -182,5 +183,5 @@ def _rank(rank: float) -> str:
 
 
 def _safe(text: str) -> str:
-    """Script text that cannot end its own element."""
-    return text.replace("</", "<\\/").replace("<!--", "<\\!--")
+    """JSON that cannot end the script element it stands in."""
+    return text.replace("<", "\\u003c")
