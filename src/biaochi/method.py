@@ -21,6 +21,7 @@ class Trait(Enum):
 
     KEEPS_OBSERVED = "a value that was there comes back unchanged"
     FILLS_WITHIN_RANGE = "a filled value lies between the lowest and the highest one observed"
+    KEEPS_UNIT = "values stay in the indicator's own unit, between the lowest and the highest one"
     ORDER_PRESERVING = "a unit that was not below another is not below it afterwards"
     UNIT_FREE = "the same result in any unit of measurement (x -> a x + b, a > 0)"
     AFFINE = "a straight line of x once the reference is fixed"

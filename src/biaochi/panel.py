@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -138,6 +139,18 @@ class Panel:
         if code not in index:
             raise UnknownName(Text("unit", "单位"), code, index)
         return index[code]
+
+    def labels(self, lang: str = "en") -> list[str]:
+        """Names of all units; a name that several units share is told apart by parent, groups or code."""
+        names = [u.name(lang) for u in self.units]
+        shared = {n for n, k in Counter(names).items() if k > 1}
+        by_code = {u.code: u for u in self.units}
+        out = []
+        for u, name in zip(self.units, names, strict=True):
+            context = [by_code[u.parent].name(lang)] if u.parent in by_code else list(dict.fromkeys(g for _, g in u.groups))
+            out.append(f"{name} ({' · '.join(context) or u.code})" if name in shared else name)
+        again = {n for n, k in Counter(out).items() if k > 1}
+        return [f"{n} {u.code}" if n in again else n for n, u in zip(out, self.units, strict=True)]
 
     def groups(self, grouping: str) -> NDArray[np.intp]:
         """(unit,): number of each unit's group, -1 for none; `UnknownName` for an unknown grouping."""

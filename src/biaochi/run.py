@@ -275,8 +275,8 @@ def rank(job: Job, tree: Tree, counts: Mask) -> Array:
     leaves = [tree.at[n.code] for n in job.indicators]
     parents = [tree.at[n.code] for n in tree.upwards]
     out = np.empty(among.shape)
-    for at, grain in ((parents, ranking.GRAIN), (leaves, 0.0)):
-        out[:, at] = ranking.rank(among[:, at], ties=ties, decimals=job.recipe.decimals, grain=grain)
+    for at, exact in ((parents, False), (leaves, True)):
+        out[:, at] = ranking.rank(among[:, at], ties=ties, decimals=job.recipe.decimals, exact=exact)
     return np.moveaxis(out, -1, 1)
 
 

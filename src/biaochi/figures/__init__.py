@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from biaochi.errors import MissingExtra
@@ -27,10 +28,10 @@ def altair() -> Any:
     return altair
 
 
-def finish(chart: alt.Chart | alt.LayerChart | alt.HConcatChart, title: str, subtitle: str, **size: Any) -> Any:
-    """Title, fonts and quiet axes, the same for every chart."""
+def finish(chart: alt.Chart | alt.LayerChart, title: str, subtitle: str, note: str = "", **size: Any) -> Any:
+    """Title, fonts and quiet axes, the same for every chart; ``note`` is what every output must say."""
     lib = altair()
-    heading = lib.Title(title, subtitle=subtitle, anchor="start", fontSize=15, subtitleFontSize=13, subtitleColor=GREY, offset=12, font=FONT, subtitleFont=FONT)
+    heading = lib.Title(title, subtitle=[subtitle, *textwrap.wrap(note, 42 if any(ord(c) > 0x2E80 for c in note) else 84)], anchor="start", fontSize=15, subtitleFontSize=13, subtitleColor=GREY, offset=12, font=FONT, subtitleFont=FONT)
     return (
         chart.properties(title=heading, background="white", **size)
         .configure(font=FONT, padding=4)
@@ -69,6 +70,11 @@ def script() -> str:
     import vl_convert
 
     return str(vl_convert.javascript_bundle(vl_version=_version()))  # type: ignore[call-arg]  # its stub lacks the default
+
+
+def named(names: dict[str, str]) -> str:
+    """An axis expression that shows names where the data hold codes."""
+    return f"({json.dumps(names, ensure_ascii=False)})[datum.value]"
 
 
 def _version() -> str:

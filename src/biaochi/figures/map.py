@@ -10,7 +10,7 @@ from biaochi.files.geojson import Boundaries
 from biaochi.result import Result
 
 
-def sketch_map(result: Result, boundaries: Boundaries, *, period: str | None = None, lang: Lang = "en", title: str = "") -> Any:
+def sketch_map(result: Result, boundaries: Boundaries, *, period: str | None = None, lang: Lang = "en", title: str = "", note: str = "") -> Any:
     """Units coloured by their score; units without a score in grey. Not an official map, and says so."""
     alt = altair()
     p = result.period_at(period)
@@ -44,7 +44,7 @@ def sketch_map(result: Result, boundaries: Boundaries, *, period: str | None = N
         halo = names.mark_text(fontSize=11, font=FONT, stroke="white", strokeWidth=3, strokeOpacity=0.9, strokeJoin="round")
         chart = areas + halo + names.mark_text(fontSize=11, font=FONT, color="#222")
     subtitle = Text(f"Score, {result.panel.periods[p]}. A sketch, not an official map.", f"得分，{result.panel.periods[p]} 期。示意图，非官方地图。").to(lang)
-    return finish(chart.project(type="identity", reflectY=True), title, subtitle, width=600, height=520)
+    return finish(chart.project(type="identity", reflectY=True), title, subtitle, note, width=600, height=520)
 
 
 def _middle(polygons: list[list[list[list[float]]]]) -> list[float]:

@@ -8,18 +8,18 @@ from biaochi.errors import Lang, Text
 from biaochi.figures import FONT, SCALE, altair, finish
 from biaochi.result import Result
 
-ROW, LINE = 20, 14
-_WIDTHS = (150, 220, 260, 320, 320, 320)
+ROW, LINE = 20, 16
+_WIDTHS = (190, 220, 260, 320, 320, 320)
 
 
-def tree(result: Result, *, lang: Lang = "en", title: str = "") -> Any:
+def tree(result: Result, *, lang: Lang = "en", title: str = "", note: str = "") -> Any:
     """Index at the left, indicators at the right; each node with its effective weight."""
     alt = altair()
     weights, levels = result.effective_weights, result.framework.levels
     leaves = {n.code for n in result.framework.indicators}
     depth = max(levels.values())
     smallest = min((weights[c] for c in leaves if weights[c] > 0), default=1.0)
-    height = min(max(LINE / smallest, ROW * len(leaves)), ROW * len(leaves) * 2.2)
+    height = min(max(LINE / smallest, ROW * len(leaves)), ROW * len(leaves) * 3)
     top: dict[str, float] = {result.framework.root.code: 0.0}
     for n in result.nodes:
         y = top[n.code]
@@ -46,10 +46,10 @@ def tree(result: Result, *, lang: Lang = "en", title: str = "") -> Any:
     )
     words = base.transform_filter("datum.room").transform_calculate(label="datum.name + '  ' + datum.share", mid="(datum.y + datum.y2) / 2")
     text = words.mark_text(align="left", dx=6, fontSize=12, font=FONT, baseline="middle").encode(
-        y=alt.Y("mid:Q", axis=None), text="label:N", color=alt.condition("datum.level < 3", alt.value("white"), alt.value("#222"))
+        y=alt.Y("mid:Q", axis=None), text="label:N", color=alt.condition("datum.level < 2", alt.value("white"), alt.value("#222"))
     )
     subtitle = Text("Height and figure: effective weight in the index", "高度与数字为在总指数中的有效权重").to(lang)
-    return finish(blocks + text, title, subtitle, width=edges[-1], height=height)
+    return finish(blocks + text, title, subtitle, note, width=edges[-1], height=height)
 
 
 def _cut(name: str, longest: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from biaochi.errors import BadOption, Text
 from biaochi.method import Array, Method, Trait
@@ -41,7 +42,7 @@ def minmax(x: Array, ref: Array) -> Array:
     """
     low = np.fmin.reduce(ref, axis=-2, keepdims=True)
     high = np.fmax.reduce(ref, axis=-2, keepdims=True)
-    return _ratio(x - low, high - low)
+    return _ratio(x - low, np.where(_flat(low, high), 0.0, high - low))
 
 
 def zscore(x: Array, ref: Array, *, mean: float | Array = 0.0, sd: float | Array = 1.0, ddof: int | Array = 1) -> Array:
@@ -71,7 +72,7 @@ def zscore(x: Array, ref: Array, *, mean: float | Array = 0.0, sd: float | Array
     centre = _ratio(np.where(there, ref, 0.0).sum(axis=-2, keepdims=True), n.astype(float))
     squares = np.where(there, (ref - centre) ** 2, 0.0).sum(axis=-2, keepdims=True)
     spread = np.sqrt(_ratio(squares, np.maximum(n - np.asarray(ddof, float), 0.0)))
-    flat = np.fmax.reduce(ref, axis=-2, keepdims=True) == np.fmin.reduce(ref, axis=-2, keepdims=True)
+    flat = _flat(np.fmin.reduce(ref, axis=-2, keepdims=True), np.fmax.reduce(ref, axis=-2, keepdims=True))
     return _ratio(x - centre, np.where(flat, 0.0, spread)) * sd + mean
 
 
@@ -122,7 +123,7 @@ def rank(x: Array, ref: Array, *, ties: Literal["min", "max", "average", "dense"
 
     Returns
     -------
-    (..., unit, indicator), ranks.
+    (..., unit, indicator), ranks. NaN where the reference is empty.
 
     References
     ----------
@@ -135,6 +136,9 @@ def rank(x: Array, ref: Array, *, ties: Literal["min", "max", "average", "dense"
     for at in np.ndindex(cols.shape[:-1]):
         a = against[at]
         a = a[: np.searchsorted(a, np.nan)]  # NaN sorts last
+        if not a.size:
+            out[at] = np.nan
+            continue
         a = np.unique(a) if ties == "dense" else a
         below, upto = np.searchsorted(a, cols[at], "left"), np.searchsorted(a, cols[at], "right")
         out[at] = {"min": below + 1, "dense": below + 1, "max": upto, "average": (below + 1 + upto) / 2}[ties]
@@ -157,6 +161,11 @@ def percentile_rank(x: Array, ref: Array, *, ties: Literal["min", "max", "averag
     r = rank(x, ref, ties=ties)
     n = (~np.isnan(ref)).sum(axis=-2, keepdims=True).astype(float)
     return _ratio(r - 1.0, n - 1.0) if over == "steps" else _ratio(r, n)
+
+
+def _flat(low: Array, high: Array) -> NDArray[np.bool_]:
+    """No spread, or none beyond the rounding noise of a sum (a few units in the last place)."""
+    return high - low <= 2.0**-50 * np.maximum(np.abs(low), np.abs(high))
 
 
 def _ratio(a: Array, b: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,39 +10,13 @@ from numpy.typing import NDArray
 from biaochi.method import Array
 
 Ties = Literal["best", "worst", "average", "dense"]
-TIES: tuple[str, ...] = get_args(Ties)
 GRAIN = 2.0**-40
-"""Differences below this share of the range are rounding noise of sums, not differences."""
+"""Differences up to this share of the range are rounding noise of sums, not differences."""
+NOISE = 2.0**-48
+"""The same as a share of the largest score, for when all scores are equal but for noise."""
 
 
-def settle(scores: Array, *, decimals: int | None = None, grain: float = GRAIN) -> Array:
-    """Scores as they are compared: rounded as published, or to a tiny share of their range.
-
-    The second form makes scores equal that are equal in exact arithmetic.
-
-    Parameters
-    ----------
-    scores : (..., unit)
-    decimals : int, optional
-        Published decimals, where the published method ranks rounded scores (UNDP).
-    grain : float
-        Share of the range to round to; 0 compares the numbers as they are.
-
-    Returns
-    -------
-    (..., unit)
-    """
-    if decimals is not None:
-        return np.round(scores, decimals)
-    if not grain:
-        return scores
-    low, high = np.fmin.reduce(scores, axis=-1, keepdims=True), np.fmax.reduce(scores, axis=-1, keepdims=True)
-    step = (high - low) * grain
-    steps = np.divide(scores - low, step, out=np.zeros(scores.shape), where=step > 0)
-    return np.where(np.isnan(scores), np.nan, np.rint(steps))
-
-
-def rank(scores: Array, *, ties: Ties = "best", decimals: int | None = None, grain: float = GRAIN) -> Array:
+def rank(scores: Array, *, ties: Ties = "best", decimals: int | None = None, exact: bool = False) -> Array:
     """Rank of each unit, 1 for the highest score; NaN stays NaN.
 
     Parameters
@@ -51,20 +25,22 @@ def rank(scores: Array, *, ties: Ties = "best", decimals: int | None = None, gra
     ties : {"best", "worst", "average", "dense"}
         Which rank equal scores share.
     decimals : int, optional
-        Round scores to this many decimals first.
-    grain : float
-        See `settle`.
+        Round scores to this many decimals first, where the published method does (UNDP).
+    exact : bool
+        Compare scores as they are; otherwise neighbours no further apart than `GRAIN` of the
+        range are equal, as they would be in exact arithmetic.
 
     Returns
     -------
     (..., unit), as float so that a missing rank can be NaN.
     """
-    s = -settle(scores, decimals=decimals, grain=grain)
+    s = -(scores if decimals is None else np.round(scores, decimals))
     order = np.argsort(s, axis=-1)  # NaN last
     ordered = np.take_along_axis(s, order, axis=-1)
     place = np.arange(1.0, s.shape[-1] + 1.0)
     new = np.ones(s.shape, bool)
-    new[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    step = np.zeros(s.shape[:-1] + (1,)) if exact or decimals is not None else _noise(s)
+    new[..., 1:] = ordered[..., 1:] - ordered[..., :-1] > step
     if ties == "dense":
         got = np.cumsum(new, axis=-1).astype(float)
     else:
@@ -73,6 +49,11 @@ def rank(scores: Array, *, ties: Ties = "best", decimals: int | None = None, gra
     out = np.empty(s.shape)
     np.put_along_axis(out, order, got, axis=-1)
     return np.where(np.isnan(s), np.nan, out)
+
+
+def _noise(s: Array) -> Array:
+    low, high = np.fmin.reduce(s, axis=-1, keepdims=True), np.fmax.reduce(s, axis=-1, keepdims=True)
+    return np.maximum((high - low) * GRAIN, np.maximum(np.abs(low), np.abs(high)) * NOISE)
 
 
 def _ends(new: NDArray[np.bool_], place: Array) -> tuple[Array, Array]:

@@ -10,6 +10,10 @@ from biaochi.kernels.impute import Counts, counted
 from biaochi.method import Array, Method, Trait
 
 
+NOISE = 1e-9
+"""Room for rounding where skewness or kurtosis meets its threshold exactly."""
+
+
 def none(x: Array, *, counts: Counts = None) -> Array:
     """Leave the values as they are.
 
@@ -39,7 +43,7 @@ def winsorise(
     x : (..., unit, indicator)
         Values in the indicator's own unit. NaN stays NaN.
     counts : (..., unit) bool
-        Units that decide; the others are held within the limits found.
+        Units that decide; where these are pulled in, the others are held within the same limits.
     max_points : int or (indicator,)
         Stop once this many values of an indicator have been moved.
     skew, kurtosis : float or (indicator,)
@@ -60,8 +64,10 @@ def winsorise(
     back = np.moveaxis(flat.reshape(inside.shape[-2:-1] + x.shape[:-2] + x.shape[-1:]), 0, -2)
     if counts is None:
         return np.ascontiguousarray(back)
-    low, high = (f.reduce(back, axis=-2, keepdims=True) for f in (np.fmin, np.fmax))
-    return np.where(counts[..., None], back, np.fmin(np.fmax(x, low), high))
+    raised, lowered = ((moved & counts[..., None]).any(axis=-2, keepdims=True) for moved in (back > inside, back < inside))
+    low = np.where(raised, np.fmin.reduce(back, axis=-2, keepdims=True), -np.inf)
+    high = np.where(lowered, np.fmax.reduce(back, axis=-2, keepdims=True), np.inf)
+    return np.where(counts[..., None], back, np.where(np.isnan(x), np.nan, np.fmin(np.fmax(x, low), high)))
 
 
 def log_ct(x: Array, *, counts: Counts = None) -> Array:
@@ -149,7 +155,12 @@ def passes(x: Array, skew: float | Array, kurtosis: float | Array) -> NDArray[np
     (..., indicator) bool
     """
     s, k = _shape_of(x)
-    return ~((np.abs(s) >= skew) & (k >= kurtosis))
+    return ~_fails(s, k, skew, kurtosis)
+
+
+def _fails(s: Array, k: Array, skew: float | Array, kurtosis: float | Array) -> NDArray[np.bool_]:
+    """Both thresholds are reached; figures that are equal in exact arithmetic count as reached."""
+    return (np.abs(s) >= np.asarray(skew) - NOISE) & (k >= np.asarray(kurtosis) - NOISE)
 
 
 def _shape_of(x: Array) -> tuple[Array, Array]:
@@ -173,7 +184,7 @@ def _pull_in(v: Array, limit: Array, skew: Array, kurtosis: Array) -> None:
         active = active[moved[:, active].sum(axis=0) < limit[active]]
         a = v[:, active]
         s, k = _shape_of(a)
-        failing = (np.abs(s) >= skew[active]) & (k >= kurtosis[active])
+        failing = _fails(s, k, skew[active], kurtosis[active]) & (np.fmax.reduce(a, axis=0) > np.fmin.reduce(a, axis=0))
         active, a, s = active[failing], a[:, failing], s[failing]
         if not active.size:
             return
@@ -188,10 +199,11 @@ def _pull_in(v: Array, limit: Array, skew: Array, kurtosis: Array) -> None:
 
 _CT = "COINr 1.1.14, Treat (COIN Tool, JRC 2019)"
 _ORDER = frozenset({Trait.ORDER_PRESERVING})
+_OWN_UNIT = _ORDER | {Trait.KEEPS_UNIT}
 
 TREATMENTS = {
-    "none": Method(none, Text("none", "不处理"), "OECD/JRC Handbook (2008), step 5", _ORDER),
-    "winsorise": Method(winsorise, Text("winsorise", "缩尾"), _CT, _ORDER),
+    "none": Method(none, Text("none", "不处理"), "OECD/JRC Handbook (2008), step 5", _OWN_UNIT),
+    "winsorise": Method(winsorise, Text("winsorise", "缩尾"), _CT, _OWN_UNIT),
     "log_ct": Method(log_ct, Text("shifted logarithm", "平移取对数"), _CT, _ORDER),
     "winsorise_then_log": Method(winsorise_then_log, Text("winsorise, then log", "先缩尾后取对数"), _CT, _ORDER),
 }
