@@ -81,6 +81,8 @@ def settings() -> str:
     defaults = Recipe()
     out = [NOTE + "# Settings\n\n## [recipe]\n\n| setting | default | meaning |\n|---|---|---|\n"]
     for f in dataclasses.fields(Recipe):
+        if f.name == "place":
+            continue
         value = getattr(defaults, f.name)
         out.append(
             f"| `{f.name}` | `{dict(value) if f.name in ('level', 'node') else value}` | {told.get(f.name, 'A method of this step: see methods.md.')} |\n"

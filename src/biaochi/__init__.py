@@ -27,7 +27,7 @@ _HOME = {
     "Project": "files.project",
     "Recipe": "recipe",
     "Result": "result",
-    "Unit": "panel",
+    "Unit": "units",
     "UnknownName": "errors",
     "evaluate": "run",
     "explain": "explain",
@@ -52,13 +52,14 @@ if TYPE_CHECKING:
     from biaochi.files.tree import read_framework
     from biaochi.formula import BadFormula
     from biaochi.framework import Framework, Node, Optimum
-    from biaochi.panel import Panel, Unit
+    from biaochi.panel import Panel
     from biaochi.period import Period
     from biaochi.recipe import Choice, Recipe, variant
     from biaochi.reports.html import write_report
     from biaochi.reports.workbook import write_workbook
     from biaochi.result import Result
     from biaochi.run import evaluate, run
+    from biaochi.units import Unit
 
 
 def __getattr__(name: str) -> Any:

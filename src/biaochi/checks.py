@@ -38,29 +38,43 @@ LARGEST = 1e50
 
 
 def choice_of(framework: Framework, recipe: Recipe, step: str, node: Node) -> tuple[str, dict[str, Any]]:
-    """Method and options of a step at a node, after all overrides; goalposts come from the framework."""
-    choice = recipe.choice(step, node.code, framework.levels[node.code], node.choice(step))
+    """Method and options of a step at a node, after all overrides.
+
+    The goalposts of the framework are part of its own entry for the node: they stand above the
+    recipe and its levels, and below what the recipe states for the node itself.
+    """
+    own = node.choice(step)
+    choice = recipe.choice(step, node.code, framework.levels[node.code], own)
     options = dict(choice.options)
     method = REGISTRIES[step].get(str(choice.method))
     if method is not None and method.posts and node.goalposts:
-        options = {**dict(zip(method.posts, node.goalposts, strict=True)), **options}
+        named = recipe.node.get(node.code, {}).get(step)
+        stated = {k for c in (own, named) if c is not None for k, _ in c.options}
+        options.update({k: v for k, v in zip(method.posts, node.goalposts, strict=True) if k not in stated})
     return str(choice.method), options
 
 
 def problems(framework: Framework, panel: Panel, recipe: Recipe) -> Iterator[Problem]:
     """Every problem of the three taken together."""
-    yield from _code_problems(framework, panel)
-    yield from _recipe_targets(framework, panel, recipe)
+    yield from data_problems(framework, panel)
+    yield from recipe_problems(framework, recipe)
+    yield from _panel_targets(framework, panel, recipe)
+
+
+def recipe_problems(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
+    """Problems of a recipe for a framework, whatever the data."""
+    for code, steps in recipe.node.items():
+        yield from _node_targets(framework, recipe, code, steps)
+    yield from _level_targets(framework, recipe)
     for step in STEPS:
-        nodes = framework.indicators if step in FOR_INDICATORS else _parents(framework)
         said: set[tuple[str, str]] = set()
         sound: dict[int, Choice] = {}  # by identity; holding the choice keeps its identity its own
-        for node in nodes:
+        for node in framework.indicators if step in FOR_INDICATORS else _parents(framework):
             choice = recipe.choice(step, node.code, framework.levels[node.code], node.choice(step))
             plain = node.goalposts is None and node.direction in (1, -1)
             if plain and id(choice) in sound:
                 continue  # the recipe's own choice, already found sound
-            found = list(_choice_problems(framework, panel, recipe, step, node))
+            found = list(_choice_problems(framework, recipe, step, node))
             if plain and not found:
                 sound[id(choice)] = choice
             for p in found:
@@ -73,17 +87,19 @@ def _parents(framework: Framework) -> tuple[Node, ...]:
     return tuple(n for n in framework.walk() if framework.children(n.code))
 
 
-def _code_problems(framework: Framework, panel: Panel) -> Iterator[Problem]:
+def data_problems(framework: Framework, panel: Panel) -> Iterator[Problem]:
+    """Codes and values of a panel that do not fit a framework."""
     for i, code in enumerate(panel.codes):
         if code not in framework.inputs:
             there = np.argwhere(~np.isnan(panel.values[:, :, i]))
             place = panel.origin(int(there[0][0]), int(there[0][1]), i) if len(there) else Place(column=code)
             if code in framework:
-                what = Text(f"{code!r} is not an input: it has children or a formula.", f"{code!r} 不是输入项：它有下级或公式。")
+                what = Text(f"{code!r} has children or a formula, so the data may not hold it.", f"{code!r} 有下级或公式，数据中不应再有该列。")
+                fix = Text("Take it out of the data, or list it under ignore.", "请从数据中删除，或列入 ignore。")
             else:
                 what = unknown(Text("indicator", "指标"), code, sorted(framework.inputs))
-            yield Problem("unknown-indicator", what, Text(f"Add {code!r} to the framework, or list it under ignore.",
-                          f"请将 {code!r} 加入指标体系，或列入 ignore。"), place)  # fmt: skip
+                fix = Text(f"Add {code!r} to the framework, or list it under ignore.", f"请将 {code!r} 加入指标体系，或列入 ignore。")
+            yield Problem("unknown-indicator", what, fix, place)
     for node in framework.nodes:
         if node.code in framework.inputs and np.isnan(panel.series(node.code)).all():
             yield Problem(
@@ -102,30 +118,33 @@ def _code_problems(framework: Framework, panel: Panel) -> Iterator[Problem]:
 _CORRECT = Text("Correct the recipe.", "请更正方案。")
 
 
-def _recipe_targets(framework: Framework, panel: Panel, recipe: Recipe) -> Iterator[Problem]:
-    """Overrides and names in the recipe that touch nothing."""
+def _panel_targets(framework: Framework, panel: Panel, recipe: Recipe) -> Iterator[Problem]:
+    """Units, groupings and periods the recipe names and the panel does not hold."""
     units = {u.code for u in panel.units}
     for key in ("keep", "drop"):
         for code in sorted(set(getattr(recipe, key)) - units):
-            yield Problem("unknown-unit", unknown(Text(f"unit under {key}", f"{key} 中的单位"), code, sorted(units)), _CORRECT)
-    for code, steps in recipe.node.items():
-        yield from _node_targets(framework, code, steps)
-    yield from _level_targets(framework, recipe)
+            yield Problem("unknown-unit", unknown(Text(f"unit under {key}", f"{key} 中的单位"), code, sorted(units)), _CORRECT, recipe.place)
     if recipe.base is not None and recipe.base not in [str(p) for p in panel.periods]:
-        yield Problem("unknown-period", unknown(Text("base period", "基期"), recipe.base, [str(p) for p in panel.periods]), _CORRECT)
+        what = unknown(Text("base period", "基期"), recipe.base, [str(p) for p in panel.periods])
+        yield Problem("unknown-period", what, _CORRECT, recipe.place)
+    groupings = sorted({g for u in panel.units for g, _ in u.groups})
+    tables = [{"impute": recipe.impute}, *recipe.level.values(), *recipe.node.values(), *(dict(n.overrides) for n in framework.indicators)]
+    for group in sorted({str(dict(t["impute"].options).get("group", "")) for t in tables if "impute" in t} - {"", *groupings}):
+        what = unknown(Text("grouping of units", "单位分组"), group, groupings or ["—"])
+        yield Problem("unknown-grouping", what, Text("Add the column to the table of units.", "请在单位表中补充该列。"), recipe.place)
 
 
-def _node_targets(framework: Framework, code: str, steps: Mapping[str, Choice]) -> Iterator[Problem]:
+def _node_targets(framework: Framework, recipe: Recipe, code: str, steps: Mapping[str, Choice]) -> Iterator[Problem]:
     if code not in framework or framework[code].series:
         known = sorted(n.code for n in framework.tree_nodes)
-        yield Problem("unknown-node", unknown(Text("node in the recipe", "方案中的节点"), code, known), _CORRECT)
+        yield Problem("unknown-node", unknown(Text("node in the recipe", "方案中的节点"), code, known), _CORRECT, recipe.place)
         return
     leaf = not framework.children(code)
     what = Text("an indicator", "指标") if leaf else Text("a parent", "上级节点")
     for step in steps:
         if leaf != (step in FOR_INDICATORS):
             said = Text(f"{step} does not apply to {code!r}, which is {what.en}.", f"{code!r} 是{what.zh}，不适用 {step}。")
-            yield Problem("idle-override", said, _CORRECT)
+            yield Problem("idle-override", said, _CORRECT, recipe.place)
 
 
 def _level_targets(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
@@ -135,29 +154,34 @@ def _level_targets(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
             levels = sorted({framework.levels[n.code] for n in nodes})
             if level not in levels:
                 said = Text(f"{step} at level {level} touches nothing; levels are {levels}.", f"第 {level} 层的 {step} 不影响任何节点；可用层级：{levels}。")
-                yield Problem("idle-override", said, _CORRECT)
+                yield Problem("idle-override", said, _CORRECT, recipe.place)
 
 
-def _choice_problems(framework: Framework, panel: Panel, recipe: Recipe, step: str, node: Node) -> Iterator[Problem]:
+def _choice_problems(framework: Framework, recipe: Recipe, step: str, node: Node) -> Iterator[Problem]:
     name, options = choice_of(framework, recipe, step, node)
-    registry = REGISTRIES[step]
-    place = node.place if node.choice(step) else Place()
-    for p in option_problems(FAMILIES[step], registry, name, options):
+    place = node.place if node.choice(step) else recipe.place
+    for p in option_problems(FAMILIES[step], REGISTRIES[step], name, options):
         if p.kind == "missing-option":
             what = Text(f"{node.code!r}: {p.what.en}", f"{node.code!r}：{p.what.zh}")
             yield Problem(p.kind, what, p.fix, node.place)
         else:
             yield Problem(p.kind, p.what, p.fix, place)
-    if name not in registry:
-        return
-    method = registry[name]
-    if "group" in options and "groups" in method.needs:
-        groupings = sorted({g for u in panel.units for g, _ in u.groups})
-        if options["group"] not in groupings:
-            what = unknown(Text("grouping of units", "单位分组"), options["group"], groupings)
-            yield Problem("unknown-grouping", what, Text("Add the column to the table of units.", "请在单位表中补充该列。"), place)
-    if step == "normalise":
+    if step == "normalise" and name in NORMALISERS:
         yield from _scale_problems(recipe, node, name, options)
+        treatment, _ = choice_of(framework, recipe, "treat", node)
+        if treatment in TREATMENTS and Trait.KEEPS_UNIT not in TREATMENTS[treatment].traits:
+            yield from _unit_problems(recipe, node, name, treatment)
+
+
+def _unit_problems(recipe: Recipe, node: Node, name: str, treatment: str) -> Iterator[Problem]:
+    """A treatment that may take logarithms leaves nothing to hold against posts or other periods."""
+    fix = Text("Use winsorise, or no treatment.", "请改用 winsorise，或不作处理。")
+    if NORMALISERS[name].posts:
+        yield Problem("posts-in-another-unit", Text(f"{node.code!r} has goalposts in its own unit, but {treatment} may take its logarithm.",
+                      f"{node.code!r} 的上下限用其自身单位，而 {treatment} 可能对其取对数。"), fix, node.place)  # fmt: skip
+    elif recipe.scale in ("pooled", "base"):
+        yield Problem("periods-in-other-units", Text(f'scale = "{recipe.scale}" compares periods, but {treatment} treats each on its own and may take logarithms of some.',
+                      f'scale = "{recipe.scale}" 要求各期可比，而 {treatment} 逐期处理，可能只对部分期取对数。'), fix, recipe.place)  # fmt: skip
 
 
 def _scale_problems(recipe: Recipe, node: Node, name: str, options: Mapping[str, Any]) -> Iterator[Problem]:
@@ -165,7 +189,7 @@ def _scale_problems(recipe: Recipe, node: Node, name: str, options: Mapping[str,
     if recipe.scale == "fixed" and Trait.IGNORES_REF not in method.traits:
         fixed = sorted(n for n, m in NORMALISERS.items() if Trait.IGNORES_REF in m.traits)
         yield Problem("scale-not-fixed", Text(f'scale = "fixed", but {name} takes its scale from the data.', f'scale = "fixed"，但 {name} 的尺度取自数据。'),
-                      Text(f"Use one of: {', '.join(fixed)}.", f"请改用：{'、'.join(fixed)}。"))  # fmt: skip
+                      Text(f"Use one of: {', '.join(fixed)}.", f"请改用：{'、'.join(fixed)}。"), recipe.place)  # fmt: skip
     posts = [options.get(p) for p in method.posts or ()]
     if len(posts) != 2 or any(isinstance(p, (bool, str)) or not isinstance(p, (int, float)) for p in posts):
         return
@@ -184,6 +208,9 @@ def value_problems(framework: Framework, panel: Panel, x: Any) -> Iterator[Probl
     for i, node in enumerate(sorted(framework.indicators, key=lambda n: n.code)):
         low, high = (b if b is not None else s * LARGEST for b, s in zip(node.valid, (-1.0, 1.0), strict=True))
         v = x[:, :, i]
+        if (node.formula or node.denominator) and np.isnan(v).all():
+            yield Problem("no-data", Text(f"{node.code!r} can be computed for no unit and period.", f"{node.code!r} 在所有单位和期都无法算出。"),
+                          Text("Check its formula, its denominator and what they read.", "请检查其公式、分母及所引用的序列。"), node.place)  # fmt: skip
         for p, u in np.argwhere((v < low) | (v > high)):
             place = Place(column=node.code)
             if node.code in panel.codes and not node.denominator:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from biaochi import __version__
-from biaochi.errors import BadInput, BiaochiError, Lang, Problem, Text
+from biaochi.errors import BadInput, BiaochiError, Lang, Place, Problem, Text
 
 FINE, BAD_INPUT, WRONG_USAGE = 0, 1, 2
 
@@ -50,15 +50,15 @@ def _exit_code(lang: Lang) -> int:
         sys.stderr.close()
         return FINE
     except BadInput as e:
-        _show_problems(e.problems, lang)
-        return BAD_INPUT
+        _refused(e.problems, lang)
     except BiaochiError as e:
-        click.echo(e.text.to(lang), err=True)
-        return BAD_INPUT
+        _refused((Problem("refused", e.text, Text("", "")),), lang)
     except OSError as e:
-        click.echo(f"{e.filename or ''}: {e.strerror}", err=True)
-        return BAD_INPUT
-    return code if isinstance(code, int) else FINE
+        what = Text(f"cannot be read or written: {e.strerror}.", f"无法读写：{e.strerror}。")
+        _refused((Problem("os-error", what, Text("Check the name and your rights.", "请检查名称和权限。"), Place(str(e.filename or ""))),), lang)
+    else:
+        return code if isinstance(code, int) else FINE
+    return BAD_INPUT
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON (see docs/reference/json.md).")
@@ -110,13 +110,16 @@ def check(lang: Lang, project: str, as_json: bool) -> int:
 @click.pass_obj
 def explain(lang: Lang, project: str, unit: str, node: str | None, period: str | None, as_json: bool) -> None:
     """Show every number from raw value to score of one unit."""
+    from biaochi.files.project import load
     from biaochi.run import evaluate
 
-    told = evaluate(project).explain(unit, node, period)
+    loaded = load(project)
+    told = evaluate(loaded).explain(unit, node, period)
+    notice = loaded.notice.to(lang)
     if as_json:
-        _print_json(told.to_dict(lang))
+        _print_json({"notice": notice or None, **told.to_dict(lang)})
     else:
-        click.echo("\n".join(told.lines(lang)))
+        click.echo("\n".join([*([notice] if notice else []), *told.lines(lang)]))
 
 
 @cli.command()
@@ -299,6 +302,13 @@ def _print_json(document: Any) -> None:
     import json
 
     click.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+
+
+def _refused(problems: tuple[Problem, ...], lang: Lang) -> None:
+    """Say why nothing was done: on standard error, and with ``--json`` also as the document of ``check``."""
+    if "--json" in sys.argv:
+        _print_json({"ok": False, "problems": [p.to_dict(lang) for p in problems], "notices": []})
+    _show_problems(problems, lang)
 
 
 def _show_problems(problems: tuple[Problem, ...], lang: Lang, most: int = 100) -> None:

@@ -36,12 +36,11 @@ class Agreement:
         """The agreement in one sentence."""
         rounded = (f" at {self.decimals} decimals", f"（保留 {self.decimals} 位小数）") if self.decimals is not None else ("", "")
         lost = (f"; {self.missing} have no score here", f"；其中 {self.missing} 个未能算出") if self.missing else ("", "")
+        worst = np.format_float_positional(self.worst, precision=2, fractional=False, trim="-")
         at = (f" ({self.at})", f"（{self.at}）") if self.worst else ("", "")
         return Text(
-            f"{self.scores:,} published scores{rounded[0]}: largest difference {self.worst:.2g}{at[0]}; "
-            f"{self.ranks_equal:,} of {self.ranks:,} ranks equal{lost[0]}.",
-            f"与已公布的 {self.scores:,} 个得分{rounded[1]}相比：最大差 {self.worst:.2g}{at[1]}；"
-            f"{self.ranks:,} 个位次中 {self.ranks_equal:,} 个相同{lost[1]}。",
+            f"{self.scores:,} published scores{rounded[0]}: largest difference {worst}{at[0]}; {self.ranks_equal:,} of {self.ranks:,} ranks equal{lost[0]}.",
+            f"与已公布的 {self.scores:,} 个得分{rounded[1]}相比：最大差 {worst}{at[1]}；{self.ranks:,} 个位次中 {self.ranks_equal:,} 个相同{lost[1]}。",
         )
 
 

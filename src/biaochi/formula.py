@@ -113,7 +113,9 @@ def _check(node: ast.expr, names: set[str]) -> None:
 def _value(node: ast.expr, series: Mapping[str, Array], setting: Setting) -> Array:
     match node:
         case ast.BinOp(left, op, right):
-            return _BINARY[type(op)](_value(left, series, setting), _value(right, series, setting))
+            a, b = _value(left, series, setting), _value(right, series, setting)
+            got = _BINARY[type(op)](a, b)
+            return np.where(np.isfinite(got) & ~np.isnan(a) & ~np.isnan(b), got, np.nan)
         case ast.UnaryOp(op, operand):
             value = _value(operand, series, setting)
             return -value if isinstance(op, ast.USub) else value
@@ -138,13 +140,13 @@ def _at(x: Array, setting: Setting, which: Callable[[Period], Period]) -> Array:
 
 
 def growth_yoy(x: Array, setting: Setting) -> Array:
-    """Change in % on the same period a year before."""
+    """Change in % on the same period a year before; missing unless that was above 0."""
     before = _at(x, setting, lambda p: p.year_before)
     return (x / np.where(before > 0, before, np.nan) - 1.0) * 100.0
 
 
 def growth(x: Array, setting: Setting) -> Array:
-    """Change in % on the period just before."""
+    """Change in % on the period just before; missing unless that was above 0."""
     before = _at(x, setting, lambda p: p.previous)
     return (x / np.where(before > 0, before, np.nan) - 1.0) * 100.0
 
@@ -160,7 +162,7 @@ def diff_yoy(x: Array, setting: Setting) -> Array:
 
 
 def share(x: Array, setting: Setting) -> Array:
-    """Share in % of the total of all units that count; missing while any of them is missing."""
+    """Share in % of the total of all ranked units; missing while any of them is missing."""
     total = np.where(setting.counts, x, 0.0).sum(axis=1, keepdims=True)
     return np.asarray(x / total * 100.0)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -21,7 +22,8 @@ class Optimum:
     high: float
 
     def __str__(self) -> str:
-        return f"={self.low:g}" if self.low == self.high else f"{self.low:g}..{self.high:g}"
+        low, high = (repr(float(v)).removesuffix(".0") for v in (self.low, self.high))
+        return f"={low}" if low == high else f"{low}..{high}"
 
 
 Direction = int | Optimum
@@ -171,7 +173,7 @@ class Framework:
                 continue
             siblings = self.children(n.parent)
             weigh = {s.code: s.weight if local is None else local[s.code] for s in siblings}
-            out[n.code] = out[n.parent] * weigh[n.code] / sum(weigh.values())
+            out[n.code] = out[n.parent] * weigh[n.code] / math.fsum(weigh.values())
         return out
 
     def to_dict(self) -> dict[str, Any]:
@@ -199,7 +201,8 @@ def problems(nodes: tuple[Node, ...], place: Place = Place()) -> Iterator[Proble
         yield from _link_problems(n, by_code)
         yield from _cycle(n, by_code)
         yield from _number_problems(n)
-        yield from _formula_problems(n, by_code)
+        yield from _formula_problems(n, by_code, parents)
+        yield from _misplaced(n, n.code in parents)
         if n.code in parents and n.formula:
             yield _problem("formula-on-aggregate", n, f"{n.code!r} has children and a formula.", f"{n.code!r} 既有下级又有公式。",
                            "Keep one of them.", "二者只能保留其一。")  # fmt: skip
@@ -273,9 +276,9 @@ def _cycle(n: Node, by_code: Mapping[str, Node]) -> Iterator[Problem]:
 
 
 def _number_problems(n: Node) -> Iterator[Problem]:
-    if not n.weight >= 0 or n.weight == float("inf"):
+    if not 0 <= n.weight <= 1e50:
         yield _problem("bad-weight", n, f"the weight of {n.code!r} is {n.weight:g}.", f"{n.code!r} 的权重为 {n.weight:g}。",
-                       "Weights are finite numbers from 0 up.", "权重须为不小于 0 的有限数。")  # fmt: skip
+                       "Weights are numbers from 0 up.", "权重须为不小于 0 的数。")  # fmt: skip
     if n.goalposts and not n.goalposts[0] < n.goalposts[1]:
         low, high = n.goalposts
         yield _problem("bad-goalposts", n, f"the goalposts of {n.code!r} are {low:g} and {high:g}.", f"{n.code!r} 的上下限为 {low:g} 与 {high:g}。",
@@ -284,21 +287,42 @@ def _number_problems(n: Node) -> Iterator[Problem]:
     if low_v is not None and high_v is not None and low_v > high_v:
         yield _problem("bad-valid-range", n, f"the valid range of {n.code!r} is empty: {low_v:g} to {high_v:g}.",
                        f"{n.code!r} 的有效范围为空：{low_v:g} 至 {high_v:g}。", "Swap the two bounds.", "请对调上下界。")  # fmt: skip
-    if isinstance(n.direction, Optimum) and n.direction.low > n.direction.high:
+    if not isinstance(n.direction, Optimum):
+        if n.direction not in (1, -1):
+            yield _problem("bad-direction", n, f"the direction of {n.code!r} is {n.direction!r}.", f"{n.code!r} 的方向为 {n.direction!r}。",
+                           "Give 1, -1 or an Optimum.", "应为 1、-1 或适度区间 Optimum。")  # fmt: skip
+    elif not -1e50 <= n.direction.low <= n.direction.high <= 1e50:
         yield _problem("bad-direction", n, f"the optimum of {n.code!r} is empty: {n.direction}.", f"{n.code!r} 的适度区间为空：{n.direction}。",
                        "Write low..high.", "请写作 下界..上界。")  # fmt: skip
 
 
-def _formula_problems(n: Node, by_code: Mapping[str, Node]) -> Iterator[Problem]:
+def _formula_problems(n: Node, by_code: Mapping[str, Node], parents: Set[str | None]) -> Iterator[Problem]:
     for source in filter(None, (n.formula, n.denominator and _as_formula(n.denominator))):
         try:
             names = parse(source).names
         except BadFormula as e:
             yield Problem("bad-formula", e.text, Text(f"Mend the formula of {n.code!r}.", f"请修正 {n.code!r} 的公式。"), n.place)
             continue
+        for name in sorted(n for n in names & by_code.keys() if n in parents):
+            yield _problem("formula-reads-parent", n, f"{source!r} reads {name!r}, which has children and no data of its own.",
+                           f"{source!r} 引用了有下级、自身没有数据的 {name!r}。", "Read indicators and series only.", "请只引用指标和辅助序列。")  # fmt: skip
         for name in sorted(names - by_code.keys()):
             yield Problem("unknown-series", unknown(Text("series", "序列"), name, sorted(by_code)),
                           Text(f"Correct {source!r}, or add a row of kind series.", f"请更正 {source!r}，或增加一行 kind = series。"), n.place)  # fmt: skip
+
+
+def _misplaced(n: Node, parent: bool) -> Iterator[Problem]:
+    """Entries that mean nothing on this kind of row."""
+    if n.series:
+        idle = [f for f in ("denominator", "goalposts", "aggregate", "overrides", "target") if getattr(n, f)]
+    elif parent:
+        idle = [f for f in ("denominator", "goalposts", "overrides", "target") if getattr(n, f)] + (["direction"] if n.direction != 1 else [])
+    else:
+        idle = ["aggregate"] if n.aggregate else []
+    if idle:
+        kind = ("a series", "辅助序列") if n.series else ("a parent", "上级节点") if parent else ("an indicator", "指标")
+        yield _problem("idle-entry", n, f"{', '.join(idle)} does nothing on {n.code!r}, which is {kind[0]}.", f"{n.code!r} 是{kind[1]}，{'、'.join(idle)} 不起作用。",
+                       "Take it out, or put it on the right row.", "请删除，或移到正确的行。")  # fmt: skip
 
 
 def _formula_cycles(nodes: tuple[Node, ...]) -> Iterator[Problem]:
@@ -320,7 +344,7 @@ def _formula_cycles(nodes: tuple[Node, ...]) -> Iterator[Problem]:
 
 
 def _as_formula(denominator: str) -> str:
-    """A denominator that is a bare code may hold any characters; quote it."""
+    """A denominator that is a bare code need not be a plain name; one with operators in it is a formula."""
     plain = denominator.strip()
     return plain if any(c in plain for c in "+-*/()'\"") and not plain.isidentifier() else repr(plain)
 
@@ -342,7 +366,7 @@ def _plain(n: Node) -> dict[str, Any]:
         out["aggregate"] = n.aggregate.to_dict()
     if n.overrides:
         out["overrides"] = {step: c.to_dict() for step, c in n.overrides}
-    out["direction"] = str(n.direction) if isinstance(n.direction, Optimum) else n.direction
+    out["direction"] = str(n.direction) if isinstance(n.direction, Optimum) else int(n.direction)
     return out
 
 

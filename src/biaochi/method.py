@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -82,16 +83,19 @@ def pick(family: Text, registry: Registry, name: str) -> Method:
         raise UnknownName(family, name, registry) from None
 
 
+_CORRECT = Text("Correct the recipe, or the framework where it says so.", "请更正方案；若写在指标体系中则更正指标体系。")
+
+
 def option_problems(family: Text, registry: Registry, name: str, options: Mapping[str, Any]) -> Iterator[Problem]:
     """Everything wrong with a method's name and its options, as a user wrote them."""
     if name not in registry:
-        yield Problem("unknown-method", unknown(family, name, sorted(registry)), Text("", ""))
+        yield Problem("unknown-method", unknown(family, name, sorted(registry)), _CORRECT)
         return
     method = registry[name]
     allowed = sorted(method.options)
     for key in sorted(options.keys() - method.options.keys()):
-        what = unknown(Text(f"option of {name}", f"{name} 的选项"), key, allowed or ["(none)"])
-        yield Problem("unknown-option", what, Text("", ""))
+        what = unknown(Text(f"option of {name}", f"{name} 的选项"), key, allowed or ["—"])
+        yield Problem("unknown-option", what, _CORRECT)
     for key in sorted(set(method.required) - options.keys()):
         yield Problem(
             "missing-option",
@@ -109,8 +113,8 @@ def _type_problems(name: str, key: str, value: Any, annotation: str) -> Iterator
         or ("float" in annotation and number)
         or ("int" in annotation and isinstance(value, int) and not isinstance(value, bool))
         or ("bool" in annotation and isinstance(value, bool))
-        or ("str" in annotation and isinstance(value, str))
-        or ("Literal" in annotation and isinstance(value, str) and f"'{value}'" in annotation.replace('"', "'"))
+        or (annotation == "str" and isinstance(value, str))
+        or ("Literal" in annotation and isinstance(value, str) and value in re.findall(r"[\"']([^\"']*)[\"']", annotation))
     )
     if not fits:
         wanted = annotation.replace(" | Array", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from biaochi.errors import Place, Problem, Text, UnknownName, refuse, unknown
 from biaochi.method import Array
 from biaochi.period import Period, period_fault, period_text
-from biaochi.table import Table, find_column, is_missing, missing_column, numbers, text
+from biaochi.table import Table, code, find_column, is_missing, missing_column, numbers, text
+from biaochi.units import Unit, read_units, unit_code_problem
 
 STATUSES = {
     "A": Text("normal", "正常"), "B": Text("time series break", "时间序列中断"), "D": Text("definition differs", "口径不同"),
@@ -27,6 +29,10 @@ STATUSES = {
     "U": Text("low reliability", "可靠性低"), "V": Text("unvalidated", "未审核"), "W": Text("includes another category", "含其他类别"),
 }  # fmt: skip
 """SDMX code list CL_OBS_STATUS 2.2."""
+_NO_VALUE = frozenset("HLMOQ")
+
+MOST_CELLS = 200_000_000
+"""Cells (period x unit x code) a panel may have."""
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "unit": ("unit", "单位", "地区", "ucode", "unit_code", "ref_area", "city", "country"),
@@ -37,29 +43,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "source": ("source", "来源", "数据来源"),
 }
 """Headers recognised in a data table, by what they hold; the first one is the name used in messages."""
-
-
-@dataclass(frozen=True)
-class Unit:
-    """What is scored: a province, a city, a county, a country."""
-
-    code: str
-    name_zh: str = ""
-    name_en: str = ""
-    parent: str | None = None
-    ranked: bool = True
-    """False for a reference unit (a total, a mean): scored on the others' scale, never ranked."""
-    groups: tuple[tuple[str, str], ...] = ()
-    """(grouping, group) pairs, such as ("region", "East")."""
-
-    def name(self, lang: str = "en") -> str:
-        """The name in one language, in the other where it has none, else the code."""
-        first, second = (self.name_zh, self.name_en) if lang == "zh" else (self.name_en, self.name_zh)
-        return first or second or self.code
-
-    def to_dict(self) -> dict[str, Any]:
-        """What matters for the numbers."""
-        return {"code": self.code, "parent": self.parent, "ranked": self.ranked, "groups": dict(self.groups)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +102,8 @@ class Panel:
         tables = [Table.of(d) for d in (data if isinstance(data, (list, tuple)) else [data])]
         found: list[Problem] = []
         known, places = read_units(units, found)
+        if isinstance(ignore, str):
+            raise TypeError("ignore must be a list of names, not one text")
         cells = [_cells(t, period, dict(columns or {}), frozenset(ignore), found) for t in tables]
         panel = _assemble([c for c in cells if c is not None], known, places, found)
         refuse(found)
@@ -184,70 +169,14 @@ class Panel:
         return f"<Panel: {len(self.units)} units x {len(self.periods)} periods x {len(self.codes)} codes, {filled:.1%} filled, {self.fingerprint[:12]}>"
 
 
-def read_units(units: Any, found: list[Problem]) -> tuple[tuple[Unit, ...] | None, dict[str, Place]]:
-    """Units from a table or a sequence of `Unit`; None when none are given."""
-    if units is None:
-        return None, {}
-    if isinstance(units, (list, tuple)) and all(isinstance(u, Unit) for u in units):
-        return tuple(units), {}
-    table = Table.of(units)
-    named = {f: find_column(table, names) for f, names in _UNIT_COLUMNS.items()}
-    if named["code"] is None:
-        found.append(missing_column(table, _UNIT_COLUMNS["code"], Text("the unit's code", "单位代码")))
-        return None, {}
-    groupings = [c for c in table.columns if c not in named.values()]
-    out: dict[str, Unit] = {}
-    places: dict[str, Place] = {}
-    for i, row in table.records():
-        cell = {f: text(row[c]) if c else "" for f, c in named.items()}
-        code, place = cell["code"], table.place(i, named["code"])
-        if not code or code in out:
-            found.append(_unit_code_problem(code, place, places.get(code)))
-            continue
-        groups = tuple((g, text(row[g])) for g in sorted(groupings) if text(row[g]))
-        ranked = cell["ranked"].lower() not in _NO
-        out[code] = Unit(code, cell["name_zh"], cell["name_en"], cell["parent"] or None, ranked, groups)
-        places[code] = place
-    found.extend(unit_problems(out, places))
-    return tuple(out.values()), places
-
-
-_UNIT_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "code": ("code", "代码", "unit", "单位代码"),
-    "name_zh": ("name_zh", "名称", "单位名称"),
-    "name_en": ("name_en", "name", "英文名称"),
-    "parent": ("parent", "上级"),
-    "ranked": ("ranked", "参与排名"),
+_HOLDS: Mapping[str, Text] = {
+    "unit": Text("units", "单位"),
+    "period": Text("periods", "期"),
+    "indicator": Text("indicators", "指标"),
+    "value": Text("values", "数值"),
+    "status": Text("statuses", "状态"),
+    "source": Text("sources", "来源"),
 }
-_NO = frozenset({"no", "false", "0", "否", "n"})
-
-
-def unit_problems(units: Mapping[str, Unit], places: Mapping[str, Place]) -> Iterator[Problem]:
-    """Units whose parent is unknown or who are their own ancestor; no unit that is ranked."""
-    for u in units.values():
-        place = places.get(u.code, Place())
-        if u.parent and u.parent not in units:
-            yield Problem("unknown-unit-parent", unknown(Text("parent unit", "上级单位"), u.parent, sorted(units)),
-                          Text("Correct it or add the unit.", "请更正或补上该单位。"), place)  # fmt: skip
-        at, seen = u, {u.code}
-        while at.parent is not None and at.parent in units and at.parent not in seen:
-            at = units[at.parent]
-            seen.add(at.code)
-        if at.parent == u.code:
-            yield Problem("unit-cycle", Text(f"the unit {u.code!r} lies within itself.", f"单位 {u.code!r} 的上级形成循环。"),
-                          Text("Change the parent of one of the units.", "请更改其中一个单位的上级。"), place)  # fmt: skip
-    if units and not any(u.ranked for u in units.values()):
-        yield Problem("no-ranked-unit", Text("no unit is ranked.", "没有任何单位参与排名。"),
-                      Text("Set ranked to yes for at least one unit.", "至少一个单位的 ranked 应为“是”。"), Place())  # fmt: skip
-
-
-def _unit_code_problem(code: str, place: Place, first: Place | None) -> Problem:
-    if not code:
-        return Problem("no-unit-code", Text("the row has no unit code.", "该行没有单位代码。"),
-                       Text("Give every unit a code.", "请填写单位代码。"), place)  # fmt: skip
-    row = first.row if first else None
-    return Problem("duplicate-unit", Text(f"the unit {code!r} stands twice (first in row {row}).", f"单位 {code!r} 重复（首次出现于第 {row} 行）。"),
-                   Text("Delete one of the rows.", "请删除其中一行。"), place)  # fmt: skip
 
 
 @dataclass
@@ -267,9 +196,11 @@ def _cells(table: Table, period: str | None, mapped: dict[str, str], ignore: fro
     """One table as long observations; problems go to ``found``."""
     names = {f: [mapped[f]] if f in mapped else COLUMNS[f] for f in COLUMNS}
     at = {f: find_column(table, n) for f, n in names.items()}
-    for f, what in (("unit", Text("units", "单位")), ("period", Text("periods", "期"))):
-        if at[f] is None and not (f == "period" and period):
-            found.append(missing_column(table, list(names[f]), what))
+    required = {*mapped, "unit", *(() if period else ("period",))}
+    found.extend(missing_column(table, list(names[f]), _HOLDS[f]) for f in COLUMNS if f in required and at[f] is None)
+    if period and at["period"]:
+        found.append(Problem("two-periods", Text(f"the table has a period column, {at['period']!r}, and a period is given besides.", f"表中已有“期”列 {at['period']!r}，又另外指定了期。"),
+                             Text("Take one of the two out.", "请删除其一。"), table.place(None, at["period"])))  # fmt: skip
     if at["unit"] is None or (at["period"] is None and not period):
         return None
     if not len(table):
@@ -283,14 +214,14 @@ def _cells(table: Table, period: str | None, mapped: dict[str, str], ignore: fro
 
 def _keys(table: Table, at: Mapping[str, str | None], period: str | None, found: list[Problem]) -> tuple[list[str], list[Any]]:
     """Unit codes and periods of every row; faults are noted and leave '' or None."""
-    units = [text(c) for c in table.columns[str(at["unit"])]]
+    units = [code(c) for c in table.columns[str(at["unit"])]]
     raw = table.columns[at["period"]] if at["period"] else [period] * len(table)
     periods: list[Period | None] = []
     read: dict[Any, Period | None] = {}
     for i, cell in enumerate(raw):
         blank = not units[i] and all(is_missing(column[i]) for column in table.columns.values())
         if not blank and not units[i]:
-            found.append(_unit_code_problem("", table.place(i, at["unit"]), None))
+            found.append(unit_code_problem("", table.place(i, at["unit"]), None))
         key = cell if isinstance(cell, (str, int)) else str(cell)
         if key not in read:
             fault = None if blank else period_fault(cell)
@@ -305,14 +236,22 @@ def _keys(table: Table, at: Mapping[str, str | None], period: str | None, found:
 
 def _long(table: Table, period: str | None, at: Mapping[str, str | None], ignore: frozenset[str], found: list[Problem]) -> _Cells:
     units, periods = _keys(table, at, period, found)
-    codes = [text(c) for c in table.columns[str(at["indicator"])]]
+    codes = [code(c) for c in table.columns[str(at["indicator"])]]
     values = numbers(table, str(at["value"]), found)
     status = [text(c).upper() for c in table.columns[at["status"]]] if at["status"] else [""] * len(table)
     source = [text(c) for c in table.columns[at["source"]]] if at["source"] else [""] * len(table)
-    for i, s in enumerate(status):
+    found.extend(
+        Problem("unknown-column", Text(f"the column {c!r} is not used.", f"列 {c!r} 未被使用。"),
+                Text("Delete it, or list it under ignore.", "请删除，或列入 ignore。"), table.place(None, c))
+        for c in table.columns if c not in at.values() and c not in ignore
+    )  # fmt: skip
+    for i, (s, v) in enumerate(zip(status, values, strict=True)):
         if s and s not in STATUSES:
             found.append(Problem("unknown-status", unknown(Text("observation status", "观测状态"), s, sorted(STATUSES)),
                                  Text("Use an SDMX observation status.", "请使用 SDMX 观测状态代码。"), table.place(i, at["status"])))  # fmt: skip
+        elif s in _NO_VALUE and v == v:
+            found.append(Problem("value-of-a-missing", Text(f"the status {s} ({STATUSES[s].en}) says there is no value, but there is one.", f"状态 {s}（{STATUSES[s].zh}）表示无值，但填了数值。"),
+                                 Text("Correct the status, or delete the value.", "请更正状态或删除数值。"), table.place(i, at["status"])))  # fmt: skip
     for i, (u, c) in enumerate(zip(units, codes, strict=True)):
         if u and not c:
             found.append(Problem("no-indicator-code", Text("the row names no indicator.", "该行没有指标代码。"),
@@ -348,6 +287,7 @@ def _assemble(parts: Sequence[_Cells], known: tuple[Unit, ...] | None, places: M
     codes = tuple(sorted({c for p in parts for c in p.code}))
     sources = tuple(sorted({s for p in parts for s in p.source} | {""}))
     shape = (len(periods), len(units), len(codes))
+    _refuse_sparse(shape, found)
     values, status, source = np.full(shape, np.nan), np.full(shape, "", "<U1"), np.zeros(shape, np.int32)
     first, origin = np.full(shape, -1, np.int64), list[tuple[_Cells, int]]()
     at_unit, at_period, at_code, at_source = (_index(labels) for labels in ([u.code for u in units], periods, codes, sources))
@@ -370,6 +310,16 @@ def _assemble(parts: Sequence[_Cells], known: tuple[Unit, ...] | None, places: M
         return origin[n][0].place(origin[n][1]) if n >= 0 else Place()
 
     return Panel(periods, units, codes, values, status, source, sources, places, cell_place)
+
+
+def _refuse_sparse(shape: tuple[int, int, int], found: list[Problem]) -> None:
+    """Refuse a block too large for memory, as scattered data give."""
+    if math.prod(shape) > MOST_CELLS:
+        what = Text(
+            f"{shape[0]:,} periods x {shape[1]:,} units x {shape[2]:,} codes are more than {MOST_CELLS:,} cells.",
+            f"{shape[0]:,} 期 × {shape[1]:,} 单位 × {shape[2]:,} 指标超过 {MOST_CELLS:,} 个单元。",
+        )
+        refuse([*found, Problem("too-many-cells", what, Text("Split the data.", "请拆分数据。"))])
 
 
 def _index(labels: Iterable[Any]) -> dict[Any, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -89,6 +90,8 @@ class Recipe:
     """Choices for all nodes at one level (0 is the index, 1 the first-level indicators, ...)."""
     node: Mapping[str, Overrides] = field(default_factory=lambda: _EMPTY)
     """Choices for one parent (weigh, aggregate) or one indicator (impute, treat, normalise)."""
+    place: Place = field(default=Place(), compare=False, repr=False)
+    """Where the recipe came in, for messages."""
 
     def choice(self, step: str, code: str, level: int, own: Choice | None = None) -> Choice:
         """The choice for a step at a node.
@@ -104,16 +107,18 @@ class Recipe:
         return got
 
     def to_dict(self) -> dict[str, Any]:
-        """All choices as plain data, defaults included."""
+        """All settings as plain data, those left at their default included; options of methods as given."""
         out: dict[str, Any] = {"biaochi.recipe": 1}
         for f in fields(self):
             value = getattr(self, f.name)
+            if f.name == "place":
+                continue
             if f.name in ("level", "node"):
-                value = {str(k): {s: c.to_dict() for s, c in v.items()} for k, v in value.items()}
+                value = {str(k): {s: c.to_dict() for s, c in v.items()} for k, v in value.items() if v}
             elif isinstance(value, Choice):
                 value = value.to_dict()
             elif isinstance(value, tuple):
-                value = list(value) if f.name == "range" else sorted(value)
+                value = list(value) if f.name == "range" else sorted(set(value))
             out[f.name] = value
         return out
 
@@ -123,27 +128,31 @@ class Recipe:
         return fingerprint(self.to_dict())
 
     @classmethod
-    def from_dict(cls, table: Mapping[str, Any], place: Place = Place()) -> Recipe:
-        """A recipe from a table as read from TOML.
+    def from_dict(cls, table: Mapping[str, Any], place: Place = Place(), *, over: Recipe | None = None) -> Recipe:
+        """A recipe from a table as read from TOML; what it leaves out comes from ``over`` or the defaults.
 
         Raises
         ------
         BadInput
             With every problem: unknown keys, wrong types.
         """
-        found: list[Problem] = []
+        base = over or cls()
+        found: list[Problem] = list(_wild_numbers(table, place))
+        refuse(found)
         got: dict[str, Any] = {}
-        known = [f.name for f in fields(cls)]
+        known = [f.name for f in fields(cls) if f.name != "place"]
         for key, value in table.items():
             if key not in known:
                 found.append(Problem("unknown-setting", unknown(Text("recipe setting", "方案设置"), key, known), _SEE, place))
             elif key in STEPS:
-                got[key] = _one(key, value, place, found, getattr(cls(), key))
+                got[key] = _one(key, value, place, found, getattr(base, key))
             elif key in ("level", "node"):
                 got[key] = _tables(key, value, place, found)
             else:
                 got[key] = _setting(key, value, place, found)
-        recipe = cls(**got)
+        if got.get("scale", "base") != "base" and "base" not in got:
+            got["base"] = None  # a scale that has no base forgets the one before
+        recipe = replace(base, place=place, **got)
         refuse([*found, *setting_problems(recipe, place)])
         return recipe
 
@@ -242,7 +251,7 @@ def _tables(key: str, value: Any, place: Place, found: list[Problem]) -> Mapping
         found.append(_wrong(key, value, f"tables [recipe.{key}.NAME]", f"[recipe.{key}.名称] 表", place))
         return out
     for name, table in value.items():
-        if not isinstance(table, Mapping) or (key == "level" and not str(name).isdecimal()):
+        if not isinstance(table, Mapping) or (key == "level" and not re.fullmatch("0|[1-9][0-9]?", str(name))):
             found.append(_wrong(f"{key}.{name}", table, "a table of steps", "步骤表", place))
             continue
         steps: dict[str, Choice] = {}
@@ -259,7 +268,24 @@ def _tables(key: str, value: Any, place: Place, found: list[Problem]) -> Mapping
     return out
 
 
+def _wild_numbers(value: Any, place: Place, key: str = "recipe") -> Iterator[Problem]:
+    """Numbers no computation can work with, anywhere in a table."""
+    if isinstance(value, Mapping):
+        for k, v in value.items():
+            yield from _wild_numbers(v, place, f"{key}.{k}")
+    elif isinstance(value, (list, tuple)):
+        for v in value:
+            yield from _wild_numbers(v, place, key)
+    elif isinstance(value, (int, float)) and not -1e50 <= value <= 1e50:
+        yield Problem("bad-setting", Text(f"{key} holds a number beyond what can be computed with.", f"{key} 含有超出可计算范围的数。"), _SEE, place)
+
+
 def variant(recipe: Recipe, **changes: Any) -> Recipe:
-    """A recipe with some choices changed: names and tables as in TOML are accepted for steps."""
-    checked = Recipe.from_dict(changes)
-    return replace(recipe, **{key: getattr(checked, key) for key in changes})
+    """A recipe with some choices changed; names and tables as in TOML.
+
+    Examples
+    --------
+    >>> variant(Recipe(), normalise="zscore", ties="average").normalise
+    Choice(method='zscore', options=())
+    """
+    return Recipe.from_dict(changes, recipe.place, over=recipe)

@@ -95,7 +95,8 @@ class Result:
             additive = Trait.ADDITIVE in AGGREGATORS[str(name)].traits
             for child in self.framework.children(parent.code):
                 i = at[child.code]
-                path[..., i] = path[..., at[parent.code]] * self.shares[..., i] if additive else np.nan
+                scored = np.where(np.isnan(self.scores[..., at[parent.code]]), np.nan, path[..., at[parent.code]])
+                path[..., i] = scored * self.shares[..., i] if additive else np.nan
         return path * self.scores
 
     @property

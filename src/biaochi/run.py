@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from biaochi.checks import REGISTRIES, choice_of, problems, value_problems
 from biaochi.errors import Problem, Text, refuse
 from biaochi.files.project import Project, load
 from biaochi.formula import Setting
 from biaochi.framework import Framework, Node, Optimum
+from biaochi.job import Batch, Job, Mask, Tree
 from biaochi.kernels import rank as ranking
 from biaochi.kernels.impute import counted
 from biaochi.method import Array, Method, Trait
@@ -22,8 +21,6 @@ from biaochi.panel import Panel
 from biaochi.period import Period
 from biaochi.recipe import Recipe
 from biaochi.result import CLIPPED, IMPUTED, NEUTRAL, TREATED, Result
-
-Mask = NDArray[np.bool_]
 
 
 def run(framework: Framework, panel: Panel, recipe: Recipe = Recipe()) -> Result:
@@ -84,84 +81,6 @@ def evaluate(project: Project | str | Path) -> Result:
     return run(loaded.framework, loaded.panel, loaded.recipe)
 
 
-class Job:
-    """The three inputs with their labels in a fixed order, and what the steps write down on the way."""
-
-    def __init__(self, framework: Framework, panel: Panel, recipe: Recipe) -> None:
-        self.framework, self.panel, self.recipe = framework, panel, recipe
-        self.indicators = tuple(sorted(framework.indicators, key=lambda n: n.code))
-        shape = panel.values.shape[:2]
-        self.marks = np.zeros((*shape, len(self.indicators)), np.uint8)
-        self.screened = np.zeros(shape, bool)
-        self.notices: list[Problem] = []
-
-    def note(self, kind: str, en: str, zh: str) -> None:
-        """Write down something the reader of the result must know."""
-        self.notices.append(Problem(kind, Text(en, zh), Text("", "")))
-
-    def batches(self, step: str) -> Iterator[Batch]:
-        """Indicators that share a method and its options other than numbers; numbers become arrays."""
-        groups: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
-        for i, node in enumerate(self.indicators):
-            name, options = choice_of(self.framework, self.recipe, step, node)
-            fixed = tuple(sorted((k, v) for k, v in options.items() if not _is_number(v)))
-            groups.setdefault((name, fixed, tuple(sorted(options))), []).append((i, options))
-        for (name, fixed, keys), members in groups.items():
-            options = dict(fixed)
-            for key in set(keys) - options.keys():
-                options[key] = np.array([o[key] for _, o in members])
-            yield Batch(REGISTRIES[step][name], [i for i, _ in members], options)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Indicators handled by one call of a kernel."""
-
-    method: Method
-    columns: list[int]
-    options: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Tree:
-    """Scores climbing from the indicators to the index; nodes stand in the framework's order."""
-
-    nodes: tuple[Node, ...]
-    at: dict[str, int]
-    scores: Array
-    """(period, unit, node)."""
-    shares: Array
-    """(period, unit, node): weight among the siblings that have a value."""
-    weights: Array
-    """(node,): weight among all siblings; 1 for the index."""
-    kin: dict[str, tuple[list[Node], list[int]]]
-    refused: list[Problem]
-
-    @classmethod
-    def of(cls, job: Job, z: Array) -> Tree:
-        """A tree whose leaves have the scores ``z``."""
-        nodes = tuple(job.framework.walk())
-        at = {n.code: i for i, n in enumerate(nodes)}
-        scores = np.full((*z.shape[:2], len(nodes)), np.nan)
-        scores[..., [at[n.code] for n in job.indicators]] = z
-        shares = np.full(scores.shape, np.nan)
-        shares[..., 0] = 1.0
-        kin = {}
-        for n in nodes:  # children sorted by code, so that sums do not depend on the order of the input
-            children = sorted(job.framework.children(n.code), key=lambda c: c.code)
-            kin[n.code] = (children, [at[c.code] for c in children])
-        return cls(nodes, at, scores, shares, np.ones(len(nodes)), kin, [])
-
-    @property
-    def upwards(self) -> Iterator[Node]:
-        """Parents, every child before its parent."""
-        return (n for n in reversed(self.nodes) if self.kin[n.code][0])
-
-    def children(self, parent: Node) -> tuple[list[Node], list[int]]:
-        """The children of a parent and where they stand."""
-        return self.kin[parent.code]
-
-
 def derive(job: Job) -> Array:
     """Indicators as they are in the data or as their formulas give them, (period, unit, indicator)."""
     series: dict[str, Array] = {}
@@ -172,7 +91,7 @@ def derive(job: Job) -> Array:
 
 def denominate(job: Job, x: Array) -> Array:
     """Divide by the denominators; no value where the denominator is 0 or missing."""
-    out = x.copy()
+    out, lost_cells = x.copy(), np.zeros(x.shape, bool)
     series: dict[str, Array] = {}
     for i, node in enumerate(job.indicators):
         if node.divides_by is None:
@@ -181,10 +100,8 @@ def denominate(job: Job, x: Array) -> Array:
             _series(job, name, series)
         by = node.divides_by.compute(series, _setting(job))
         out[..., i] = np.divide(x[..., i], by, out=np.full(by.shape, np.nan), where=(by != 0) & ~np.isnan(by))
-        lost = int((np.isnan(out[..., i]) & ~np.isnan(x[..., i])).sum())
-        if lost:
-            job.note("no-denominator", f"{node.code}: {lost} values lost, their denominator is 0 or missing.",
-                     f"{node.code}：{lost} 个值因分母为 0 或缺失而无法计算。")  # fmt: skip
+        lost_cells[..., i] = np.isnan(out[..., i]) & ~np.isnan(x[..., i])
+    _count(job, "no-denominator", lost_cells, Text("lost because the denominator is 0 or missing", "因分母为 0 或缺失而无法计算"))
     refuse(value_problems(job.framework, job.panel, out))
     return out
 
@@ -199,9 +116,15 @@ def screen(job: Job, x: Array) -> tuple[Array, Mask]:
     job.screened = short | drop | ~there.any(axis=-1)
     for p, u in np.argwhere(job.screened):
         code, period = codes[u], job.panel.periods[p]
+        if drop[u]:
+            job.note("dropped", f"{code} is not scored in {period}: the recipe drops it.", f"{code} {period} 未评分：方案将其排除。")
+            continue
         job.note("screened", f"{code} is not scored in {period}: {share[p, u]:.0%} of its indicators have a value.",
                  f"{code} {period} 未评分：指标可得率 {share[p, u]:.0%}。")  # fmt: skip
     counts = job.panel.counts & ~job.screened
+    if not counts.any():
+        what = Text("no unit is left to score: all are dropped, or have too little data.", "没有可评分的单位：均被排除或数据不足。")
+        refuse([Problem("nothing-to-score", what, Text("Lower min_share or shorten drop.", "请降低 min_share 或减少 drop。"), job.recipe.place)])
     return np.where(job.screened[..., None], np.nan, x), counts
 
 
@@ -210,10 +133,8 @@ def impute(job: Job, x: Array, counts: Mask) -> Array:
     out = _each(job, "impute", x, lambda m, v, o: m.kernel(v, counts=counts, **_groups(job, o)))
     out[job.screened] = np.nan
     job.marks[np.isnan(x) & ~np.isnan(out)] |= IMPUTED
-    for i, gaps in enumerate((np.isnan(out) & ~job.screened[..., None]).sum(axis=(0, 1))):
-        if gaps:
-            code = job.indicators[i].code
-            job.note("missing", f"{code}: {gaps} values are missing and were left out.", f"{code}：缺 {gaps} 个值，合成时未计入。")
+    _count(job, "imputed", (job.marks & IMPUTED) > 0, Text("imputed", "经插补"))
+    _count(job, "missing", np.isnan(out) & ~job.screened[..., None], Text("missing and left out", "缺失，合成时未计入"))
     return out
 
 
@@ -221,6 +142,7 @@ def treat(job: Job, x: Array, counts: Mask) -> Array:
     """Treat outliers and skew, each period on its own; changed cells are marked."""
     out = _each(job, "treat", x, lambda m, v, o: m.kernel(v, counts=counts, **o))
     job.marks[(x != out) & ~np.isnan(x)] |= TREATED
+    _count(job, "treated", (job.marks & TREATED) > 0, Text("changed by the treatment of outliers and skew", "经异常值与偏态处理"))
     return out
 
 
@@ -286,15 +208,17 @@ def _setting(job: Job) -> Setting:
 
 
 def _series(job: Job, code: str, series: dict[str, Array]) -> Array:
-    """A series from the data or from its formula, with everything the formula reads."""
-    if code not in series:
-        formula = job.framework[code].reads
-        if formula is None:
-            series[code] = job.panel.series(code)
-        else:
-            for name in formula.names:
-                _series(job, name, series)
-            series[code] = formula.compute(series, _setting(job))
+    """A series from the data or from its formula, with everything the formula reads; no recursion, chains may be long."""
+    waiting = [code]
+    while waiting:
+        at = waiting[-1]
+        formula = job.framework[at].reads
+        missing = [n for n in sorted(formula.names) if n not in series] if formula else []
+        if at in series or missing:
+            waiting = waiting[:-1] if at in series else waiting + missing
+            continue
+        series[at] = formula.compute(series, _setting(job)) if formula else job.panel.series(at)
+        waiting.pop()
     return series[code]
 
 
@@ -311,6 +235,15 @@ def _groups(job: Job, options: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "groups": job.panel.groups(options["group"])} if "group" in options else rest
 
 
+def _count(job: Job, kind: str, cells: Mask, what: Text) -> None:
+    """Note, for each indicator, how many of its values something happened to."""
+    several = len(job.panel.periods) > 1
+    for node, n in zip(job.indicators, cells.sum(axis=(0, 1)), strict=True):
+        if n:
+            en = f"{node.name('en')} ({node.code}): {n} value{'s' if n > 1 else ''} {what.en}{', all periods together' if several else ''}."
+            job.note(kind, en, f"{node.name('zh')}（{node.code}）：{n} 个值{what.zh}{'（各期合计）' if several else ''}。")
+
+
 def _reference(job: Job, v: Array) -> Array:
     match job.recipe.scale:
         case "pooled":
@@ -322,7 +255,7 @@ def _reference(job: Job, v: Array) -> Array:
 
 def _orient(v: Array, nodes: list[Node], batch: Batch) -> tuple[Array, dict[str, Any]]:
     """Values and posts turned so that higher is better."""
-    signs = np.array([n.direction if isinstance(n.direction, int) else 1 for n in nodes], float)
+    signs = np.array([1 if isinstance(n.direction, Optimum) else n.direction for n in nodes], float)
     out, options = v * signs + 0.0, dict(batch.options)
     posts = batch.method.posts
     if posts:
@@ -399,7 +332,3 @@ def _positive(job: Job, tree: Tree, parent: Node, z: Array) -> Array:
     below_zh = f"低于 {floor:g}" if floor else "不大于 0"
     job.note("nonpositive", f"{parent.code}: {low.sum()} scores {below} were {fate[0]}.", f"{parent.code}：{low.sum()} 个{below_zh}的得分{fate[1]}。")
     return np.where(low, np.nan if rule == "missing" else floor, z)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

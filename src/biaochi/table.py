@@ -96,6 +96,11 @@ def text(cell: Any) -> str:
     return "" if trimmed in MISSING else trimmed
 
 
+def code(cell: Any) -> str:
+    """A cell as a code or a name of a group: like `text`, but NA is a code (Namibia), not a missing value."""
+    return cell.strip() if isinstance(cell, str) else text(cell)
+
+
 def number(cell: Any) -> float | tuple[str, Text, Text]:
     """A cell as a number, NaN for a missing one; or kind, sentence and fix when it is neither."""
     if isinstance(cell, str):

@@ -73,7 +73,7 @@ def test_the_page_says_what_matters(pages):
         assert said in desi
     for said in ("太原市居首", "并非官方标尺", "参照单位", "示意图，非官方地图"):
         assert said in shanxi
-    for said in ("<sup>i</sup> 插补", "<sup>t</sup> 异常值处理", "Elec：1 个值因分母为 0 或缺失而无法计算"):
+    for said in ("<sup>i</sup> 插补", "<sup>t</sup> 异常值处理", "（Elec）：1 个值因分母为 0 或缺失而无法计算"):
         assert said in asem
     assert biaochi.load("desi-2022").recipe.fingerprint in desi
 

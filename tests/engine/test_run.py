@@ -306,5 +306,5 @@ def test_counties_are_fast_and_their_gaps_reported():
     assert time.perf_counter() - began < 2.0  # the target of 0.2 s is measured in bench/; this only catches disasters
     assert (~np.isnan(r.scores[0, :, 0])).sum() == 2943
     said = "\n".join(n.what.en for n in r.notices)
-    assert "ict_emp_share_pct: 5 values are missing" in said
-    assert "sci_emp_share_pct: 15 values are missing" in said
+    assert "(ict_emp_share_pct): 5 values missing and left out" in said
+    assert "(sci_emp_share_pct): 15 values missing and left out" in said

@@ -67,7 +67,7 @@ def test_numeric_options_broadcast_over_indicators(step, name, m):
     numeric = {n: p.default for n, p in m.options.items() if isinstance(p.default, (int, float)) and not isinstance(p.default, bool)}
     numeric |= REQUIRED.get((step, name), {})
     for option, value in numeric.items():
-        values = np.array([value, value + 1, value + 2])
+        values = np.array([1, 0, 1] if option == "ddof" else [value, value + 1, value + 2])
         got = call(step, name, m, x, **{option: values})
         for i, v in enumerate(values):
             np.testing.assert_allclose(got[:, [i]], call(step, name, m, x[:, [i]], **{option: v.item()}), rtol=1e-12, atol=1e-12)
@@ -79,6 +79,26 @@ def test_the_order_of_units_does_not_matter(step, name, m):
     order = np.random.default_rng(3).permutation(15)
     one, two = ({"groups": g} if "groups" in m.needs else {} for g in (groups, groups[order]))
     np.testing.assert_allclose(call(step, name, m, x[:, order], **two), call(step, name, m, x, **one)[:, order], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("step", "name", "m"),
+    [line for line in LINES if "counts" in line[2].needs],
+    ids=[i for i, line in zip(IDS, LINES, strict=True) if "counts" in line[2].needs],
+)
+def test_units_that_do_not_count_change_nothing(step, name, m):
+    """And a gap of theirs stays a gap under a treatment."""
+    x = data(2, 20, 4) ** 3
+    x[:, 5:8] *= 1e6
+    counts = np.ones((2, 20), bool)
+    counts[:, 5:8] = False
+    keep = [i for i in range(20) if i not in (5, 6, 7)]
+    groups = np.arange(20) % 3
+    one, two = ({"groups": g} if "groups" in m.needs else {} for g in (groups, groups[keep]))
+    got = call(step, name, m, x, counts=counts, **one)
+    np.testing.assert_array_equal(got[:, keep], call(step, name, m, x[:, keep], counts=counts[:, keep], **two))
+    if step == "treat":
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(x))
 
 
 # --- one check a trait -------------------------------------------------------------------------
@@ -99,6 +119,14 @@ def fills_within_range(line):
     assert ((got >= low) & (got <= high))[filled].all()
     if line[1] != "none":
         assert filled.any()
+
+
+def keeps_unit(line):
+    x = data(40, 5) ** 3
+    got = call(*line, x)
+    assert (got >= np.nanmin(x, axis=0))[~np.isnan(x)].all()
+    assert (got <= np.nanmax(x, axis=0))[~np.isnan(x)].all()
+    np.testing.assert_allclose(call(*line, x * 1000), got * 1000, rtol=1e-12)
 
 
 def order_preserving(line):

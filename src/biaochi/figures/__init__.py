@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,17 @@ def altair() -> Any:
 def finish(chart: alt.Chart | alt.LayerChart, title: str, subtitle: str, note: str = "", **size: Any) -> Any:
     """Title, fonts and quiet axes, the same for every chart; ``note`` is what every output must say."""
     lib = altair()
-    heading = lib.Title(title, subtitle=[subtitle, *textwrap.wrap(note, 42 if any(ord(c) > 0x2E80 for c in note) else 84)], anchor="start", fontSize=15, subtitleFontSize=13, subtitleColor=GREY, offset=12, font=FONT, subtitleFont=FONT)
+    heading = lib.Title(
+        title,
+        subtitle=[subtitle, *textwrap.wrap(note, 42 if any(ord(c) > 0x2E80 for c in note) else 84)],
+        anchor="start",
+        fontSize=15,
+        subtitleFontSize=13,
+        subtitleColor=GREY,
+        offset=12,
+        font=FONT,
+        subtitleFont=FONT,
+    )
     return (
         chart.properties(title=heading, background="white", **size)
         .configure(font=FONT, padding=4)
@@ -45,7 +56,12 @@ def finish(chart: alt.Chart | alt.LayerChart, title: str, subtitle: str, note: s
 
 def spec(chart: Any) -> str:
     """The Vega-Lite specification of a chart as JSON."""
-    return json.dumps(chart.to_dict(), ensure_ascii=False).replace(f'"{FONT}"', f'"{FONTS}"')
+    return _plain(chart).replace(f'"{FONT}"', f'"{FONTS}"')
+
+
+def _plain(chart: Any) -> str:
+    """The specification without the control characters that no SVG can hold."""
+    return re.sub(r"\\u00[01][0-9a-f]|[\x7f\ufffe\uffff\ud800-\udfff]", " ", json.dumps(chart.to_dict(), ensure_ascii=False))
 
 
 def svg(chart: Any) -> str:
@@ -54,8 +70,8 @@ def svg(chart: Any) -> str:
         import vl_convert
     except ImportError:
         raise MissingExtra("vl-convert-python", "plot") from None
-    drawn = str(vl_convert.vegalite_to_svg(chart.to_dict(), vl_version=_version()))
-    return drawn.replace(f'font-family="{FONT}"', f'font-family="{FONTS}"')
+    drawn = str(vl_convert.vegalite_to_svg(_plain(chart), vl_version=_version()))
+    return drawn.replace(f'font-family="{FONT}"', f'font-family="{FONTS}"').replace("<svg ", '<svg aria-hidden="true" ', 1)
 
 
 def png(chart: Any, scale: float = 2.0) -> bytes:

@@ -19,7 +19,13 @@ def heatmap(result: Result, *, period: str | None = None, lang: Lang = "en", tit
     shown = result.order(str(result.panel.periods[p]))[:MOST]
     labels = result.panel.labels(lang)
     rows: list[dict[str, Any]] = [
-        {"unit": result.panel.units[u].code, "name": labels[u], "node": n.code, "full": n.name(lang), "score": float(result.scores[p, u, result.node_at(n.code)])}
+        {
+            "unit": result.panel.units[u].code,
+            "name": labels[u],
+            "node": n.code,
+            "full": n.name(lang),
+            "score": float(result.scores[p, u, result.node_at(n.code)]),
+        }
         for u in shown
         for n in first
     ]
@@ -37,7 +43,10 @@ def heatmap(result: Result, *, period: str | None = None, lang: Lang = "en", tit
                  alt.Tooltip("score:Q", format=".2f", title=Text("score", "得分").to(lang))],
     )  # fmt: skip
     colour = alt.Color(
-        "score:Q", scale=alt.Scale(range=SCALE, domain=[low, high]), title=Text("score", "得分").to(lang), legend=alt.Legend(orient="bottom", gradientLength=220)
+        "score:Q",
+        scale=alt.Scale(range=SCALE, domain=[low, high]),
+        title=Text("score", "得分").to(lang),
+        legend=alt.Legend(orient="bottom", gradientLength=220),
     )
     cells = base.mark_rect(stroke="white").encode(color=colour)
     words = base.mark_text(fontSize=12, font=FONT).encode(

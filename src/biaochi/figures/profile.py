@@ -37,12 +37,16 @@ def profile(result: Result, unit: str, *, period: str | None = None, lang: Lang 
             }
         )
     base = alt.Chart(alt.Data(values=rows)).encode(
-        y=alt.Y("node:N", sort=None, title=None, axis=alt.Axis(labelExpr=named(heads), ticks=False, domain=False, labelLimit=300, labelAlign="left", labelPadding=260, minExtent=260))
+        y=alt.Y(
+            "node:N",
+            sort=None,
+            title=None,
+            axis=alt.Axis(labelExpr=named(heads), ticks=False, domain=False, labelLimit=300, labelAlign="left", labelPadding=260, minExtent=260),
+        )
     )
     span = base.mark_rule(strokeWidth=6, color=LIGHT, opacity=0.6).encode(x=alt.X("low:Q", title=None, axis=alt.Axis(tickCount=5)), x2="high:Q")
     middle = base.mark_tick(color=GREY, thickness=2, height=12).encode(x="median:Q")
     dot = base.mark_circle(size=90, color=INK, opacity=1).encode(
         x="own:Q", tooltip=[alt.Tooltip("name:N"), alt.Tooltip("own:Q", format=".2f", title=Text("score", "得分").to(lang))]
     )
-    subtitle = Text("Dot: this unit. Bar: lowest to highest. Tick: median.", "圆点：本单位；灰条：最低至最高；竖线：中位数。").to(lang)
-    return finish(span + middle + dot, title, subtitle, note, width=420, height=alt.Step(22))
+    return finish(span + middle + dot, title, "", note, width=420, height=alt.Step(22))

@@ -13,7 +13,10 @@ from biaochi.table import Table
 
 
 def _sheets(path: Path, name: str) -> list[Table]:
-    return list(read_sheets(path, name).values())
+    sheets = list(read_sheets(path, name).values())
+    if not sheets:
+        refuse([Problem("empty-file", Text("all sheets are empty.", "所有工作表均为空。"), Text("Add a header and rows.", "请补充表头和数据。"), Place(name))])
+    return sheets
 
 
 READERS: dict[str, Callable[[Path, str], list[Table]]] = {
@@ -22,8 +25,6 @@ READERS: dict[str, Callable[[Path, str], list[Table]]] = {
     ".txt": lambda path, name: [read_csv(path, name)],
     ".xlsx": _sheets,
     ".xlsm": _sheets,
-    ".xls": _sheets,
-    ".ods": _sheets,
     ".parquet": lambda path, name: [read_parquet(path, name)],
 }
 """Formats a table can be read from, by file ending."""
@@ -47,6 +48,28 @@ def read_tables(path: str | Path, name: str | None = None) -> list[Table]:
     if not path.is_file():
         refuse([no_file(name)])
     return reader(path, name)
+
+
+def read_table(path: str | Path, *names: str, name: str | None = None) -> Table:
+    """The one table of a file; in a workbook the sheet of one of these names, else the only one.
+
+    ``file.xlsx#Sheet`` names the sheet.
+
+    Raises
+    ------
+    BadInput
+        Also when a workbook holds several sheets and none, or more than one, has such a name.
+    """
+    file, _, wanted = str(path).partition("#")
+    name = (name or Path(file).name).partition("#")[0]
+    tables = read_tables(file, name)
+    named = [t for t in tables if t.sheet == wanted] if wanted else [t for t in tables if (t.sheet or "").lower() in names]
+    got = named or ([] if wanted else tables)
+    if len(got) != 1:
+        sheets = ", ".join(repr(t.sheet) for t in tables)
+        what = Text(f"which sheet is meant? There are {sheets}.", f"无法确定使用哪个工作表；现有：{sheets}。")
+        refuse([Problem("which-sheet", what, Text(f"Name it: {name}#SHEET.", f"请指明：{name}#工作表名。"), Place(name))])
+    return got[0]
 
 
 def no_file(name: str) -> Problem:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from biaochi.errors import Problem, Text, refuse
-from biaochi.files import read_tables
+from biaochi.files import read_table
 from biaochi.framework import Framework, Node
 from biaochi.panel import Panel
 from biaochi.table import Table, find_column, missing_column, number, shown, text
@@ -37,7 +37,7 @@ def read_coinr(idata: Any, imeta: Any, *, period: str | None = None, ignore: Ite
     BadInput
         With every problem, each with its row and column.
     """
-    meta, data = (Table.of(read_tables(t)[0] if isinstance(t, (str, Path)) else t) for t in (imeta, idata))
+    meta, data = (Table.of(read_table(t) if isinstance(t, (str, Path)) else t) for t in (imeta, idata))
     found: list[Problem] = []
     nodes, groups, other = _nodes(meta, found)
     column = {n: find_column(data, [n]) for n in (_UNIT, _NAME, _TIME)}
@@ -93,6 +93,9 @@ def _node(meta: Table, i: int, row: dict[str, Any], at: dict[str, str | None], f
         return default if got != got else got
 
     weight, direction = figure("Weight", 1.0), figure("Direction", 1.0)
+    if not text(row["Weight"]) and text(row["Parent"]):
+        found.append(Problem("no-weight", Text(f"{text(row['iCode'])!r} has no weight.", f"{text(row['iCode'])!r} 没有权重。"),
+                             Text("Write a number.", "请填写数字。"), meta.place(i, at["Weight"])))  # fmt: skip
     if direction not in (1.0, -1.0):
         found.append(Problem("bad-direction", Text(f"the direction is {direction:g}.", f"方向为 {direction:g}。"),
                              Text("Write 1 or -1.", "请写 1 或 -1。"), meta.place(i, at["Direction"])))  # fmt: skip
@@ -112,7 +115,7 @@ def _units(data: Table, code: str, name: str | None, groups: list[str]) -> Table
     for i, cell in enumerate(data.columns[code]):
         if text(cell):
             first.setdefault(text(cell), i)
-    pick = {"code": list(first), **{g: [data.columns[g][i] for i in first.values()] for g in groups}}
+    pick = {"code": list(first), **{g: [text(data.columns[g][i]) for i in first.values()] for g in groups}}
     if name:
         pick["name_en"] = [data.columns[name][i] for i in first.values()]
     return Table(pick, data.file, data.sheet, [data.rows[i] if i < len(data.rows) else i for i in first.values()])

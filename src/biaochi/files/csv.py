@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from biaochi.errors import Place, Problem, Text, refuse
 from biaochi.table import LONGEST_CELL, Table, shown
 
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+"""Characters no name or value has, and no page or workbook can hold."""
 _SAVE_UTF8 = Text("Save the file as CSV UTF-8.", "请将文件另存为 CSV UTF-8。")
 
 
@@ -46,9 +50,13 @@ def decode(raw: bytes, name: str) -> str:
         row = raw[: raw.index(b"\0")].count(b"\n") + 1
         refuse([Problem("binary-file", Text("the file is not text: it holds NUL bytes.", "文件不是文本：含有 NUL 字节。"), _SAVE_UTF8, Place(name, row=row))])
     try:
-        return raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return _strictly(raw, "gb18030", name)
+    if not raw.startswith(b"\xef\xbb\xbf") and _ambiguous(raw, text):
+        what = Text("the bytes are UTF-8 and GB18030 at once; which one is meant cannot be told.", "字节同时符合 UTF-8 与 GB18030，无法判断编码。")
+        refuse([Problem("unknown-encoding", what, Text("Save the file as UTF-8 with BOM.", "请另存为带 BOM 的 UTF-8。"), Place(name))])
+    return text
 
 
 def _strictly(raw: bytes, encoding: str, name: str) -> str:
@@ -71,6 +79,18 @@ def _strictly(raw: bytes, encoding: str, name: str) -> str:
         ]
     )
     raise AssertionError
+
+
+def _ambiguous(raw: bytes, text: str) -> bool:
+    """Whether a UTF-8 text without any Chinese would be plain Chinese as GB18030, such as ̫ԭ for 太原."""
+    foreign = re.findall("[^\\x00-\\x7f]+", text)
+    if not foreign or any(ord(c) > 0x7FF for run in foreign for c in run) or re.search("[A-Za-z][^\\x00-\\x7f]|[^\\x00-\\x7f][A-Za-z]", text):
+        return False
+    try:
+        chinese = raw.decode("gb2312")
+    except UnicodeDecodeError:
+        return False
+    return all("\u4e00" <= c <= "\u9fff" for c in chinese if ord(c) > 127)
 
 
 def _plausible_chinese(text: str) -> bool:
@@ -139,13 +159,25 @@ def assemble(
         elif len(cells) < width:
             found.append(Problem("row-too-short", Text(f"the row has {len(cells)} cells, the header {width}.", f"该行有 {len(cells)} 个单元格，表头有 {width} 个。"),
                                  Text("Add the missing separators.", "请补齐分隔符。"), Place(file, sheet, row)))  # fmt: skip
-        for i, cell in enumerate(cells[:width]):
-            if isinstance(cell, str) and len(cell) > LONGEST_CELL:
-                found.append(Problem("cell-too-long", Text(f"the cell holds {len(cell):,} characters: {shown(cell)}.", f"单元格有 {len(cell):,} 个字符：{shown(cell)}。"),
-                                     Text(f"A cell may hold {LONGEST_CELL:,}.", f"单元格最多 {LONGEST_CELL:,} 个字符。"), Place(file, sheet, row, header[i])))  # fmt: skip
+        found.extend(_cell_problems(cells[:width], header, Place(file, sheet, row)))
     full = [(list(r[:width]) + [""] * width)[:width] for _, r in body]
     columns = {h: [r[i] for r in full] for i, h in enumerate(header)}
     return Table(columns, file, sheet, [n for n, _ in body], dict(zip(header, letters, strict=False)))
+
+
+def _cell_problems(cells: Sequence[Any], header: Sequence[str], place: Place) -> Iterator[Problem]:
+    """Cells no page or workbook could hold."""
+    for cell, name in zip(cells, header, strict=False):
+        if not isinstance(cell, str):
+            continue
+        at = replace(place, column=name)
+        if len(cell) > LONGEST_CELL:
+            what = Text(f"the cell holds {len(cell):,} characters: {shown(cell)}.", f"单元格有 {len(cell):,} 个字符：{shown(cell)}。")
+            yield Problem("cell-too-long", what, Text(f"A cell may hold {LONGEST_CELL:,}.", f"单元格最多 {LONGEST_CELL:,} 个字符。"), at)
+        if strange := CONTROL.search(cell):
+            said = f"U+{ord(strange[0]):04X}"
+            what = Text(f"the cell holds the control character {said}.", f"单元格含有控制字符 {said}。")
+            yield Problem("control-character", what, Text("Type the cell again.", "请重新录入该单元格。"), at)
 
 
 def _blank(cells: Sequence[Any]) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,45 +21,55 @@ MOST_CELLS = 50_000_000
 """Cells the used area of a sheet may have."""
 
 
-def read_sheets(path: Path, name: str | None = None) -> dict[str, Table]:
-    """All sheets that hold anything, by name; the first used row of each is its header.
+def read_sheets(path: Path, name: str | None = None, only: Container[str] | None = None) -> dict[str, Table]:
+    """Sheets that hold anything, by name; the first used row of each is its header.
+
+    Parameters
+    ----------
+    path : Path
+    name : str, optional
+        What to call the file in messages.
+    only : container of str, optional
+        Lower-case names of the sheets wanted; others are neither read nor checked.
 
     Raises
     ------
     BadInput
-        Not a workbook, protected by a password, unpacks to more than 500 MB, merged cells,
-        formulas, and what `assemble` finds.
+        Not an .xlsx workbook, protected by a password, unpacks to more than 500 MB, merged cells,
+        formulas, error values, and what `assemble` finds.
     """
     try:
         import python_calamine
     except ImportError:
         raise MissingExtra("python-calamine", "excel") from None
     name = name or path.name
-    if not path.stat().st_size:
-        refuse([_cannot(name, "empty-file", "the file is empty.", "文件为空。")])
-    has_formulas = _look_inside(path, name)
+    suspect = _look_inside(path, name)
     found: list[Problem] = []
     sheets: dict[str, Table] = {}
     try:
         with python_calamine.CalamineWorkbook.from_path(str(path)) as book:
             for title in book.sheet_names:
-                table = _sheet(book.get_sheet_by_name(title), name, title, found)
-                if table is not None:
-                    sheets[title] = table
+                if only is None or title.lower() in only:
+                    table = _sheet(book.get_sheet_by_name(title), name, title, found)
+                    if table is not None:
+                        sheets[title] = table
     except python_calamine.PasswordError:
         refuse([_cannot(name, "password", "the workbook is protected by a password.", "工作簿受密码保护。")])
     except python_calamine.CalamineError as e:
         refuse([_cannot(name, "not-a-workbook", f"this is not a readable workbook ({e}).", f"无法作为工作簿读取（{e}）。")])
-    if has_formulas:
-        found.extend(_formulas(path, name))
+    if suspect:
+        found.extend(_formulas_and_errors(path, name, sheets))
     refuse(found)
     return sheets
 
 
 def _look_inside(path: Path, name: str) -> bool:
-    """Refuse an archive that unpacks too far; tell whether any sheet has a formula."""
+    """Refuse an archive that unpacks too far or has cells far out; tell whether a sheet has formulas or errors."""
+    if not path.stat().st_size:
+        refuse([_cannot(name, "empty-file", "the file is empty.", "文件为空。")])
     if not zipfile.is_zipfile(path):
-        return False
+        refuse([_cannot(name, "not-a-workbook", "this is not an .xlsx workbook, or it is protected by a password.", "不是 .xlsx 工作簿，或受密码保护。")])
+    suspect = False
     try:
         with zipfile.ZipFile(path) as z:
             parts = z.infolist()
@@ -65,30 +77,45 @@ def _look_inside(path: Path, name: str) -> bool:
             if size > LARGEST_UNPACKED:
                 refuse([_cannot(name, "zip-bomb", f"the workbook unpacks to {size:,} bytes; at most {LARGEST_UNPACKED:,} are read.",
                                 f"工作簿解压后为 {size:,} 字节，上限 {LARGEST_UNPACKED:,}。")])  # fmt: skip
-            sheets = [p for p in parts if p.filename.startswith("xl/worksheets/") and p.filename.endswith(".xml")]
-            return any(b"<f>" in (xml := z.read(p)) or b"<f " in xml for p in sheets)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as e:
+            for part in parts:
+                if re.fullmatch(r"xl/worksheets/[^/]+\.xml", part.filename):
+                    xml = z.read(part)
+                    suspect = suspect or bool(_SUSPECT.search(xml))
+                    if not _fits(xml):
+                        refuse([_cannot(name, "sheet-too-large", f"{part.filename}: the used area of the sheet has more than {MOST_CELLS:,} cells, or cells that cannot exist.",
+                                        f"{part.filename}：工作表已用区域超过 {MOST_CELLS:,} 个单元格，或含有不存在的单元格地址。")])  # fmt: skip
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError) as e:
         refuse([_cannot(name, "not-a-workbook", f"the file is damaged ({e}).", f"文件已损坏（{e}）。")])
-    return False
+    return suspect
+
+
+_SUSPECT = re.compile(rb"<(?:\w+:)?f[\s>/]|\st=[\"']e[\"']")
+_CELL = re.compile(rb"<(?:\w+:)?c\s[^>]*?\br=[\"']([A-Za-z]+)(\d+)[\"']")
+
+
+def _fits(xml: bytes) -> bool:
+    """Whether the area from A1 to the last cell is one a sheet can have and we can read."""
+    bottom = right = 0
+    for letters, row in _CELL.findall(xml):
+        bottom = max(bottom, int(row[:9]))
+        right = max(right, len(letters) * 27 if len(letters) > 3 else _column(letters.decode()))
+    return bottom <= 1_048_576 and right <= 16_384 and bottom * right <= MOST_CELLS
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for c in letters.upper():
+        number = number * 26 + ord(c) - 64
+    return number
 
 
 def _sheet(sheet: Any, file: str, title: str, found: list[Problem]) -> Table | None:
     if sheet.start is None:
         return None
-    (top, left), (bottom, right) = sheet.start, sheet.end
-    if (bottom - top + 1) * (right - left + 1) > MOST_CELLS:
-        found.append(
-            _cannot(
-                file,
-                "sheet-too-large",
-                f"the used area of the sheet has more than {MOST_CELLS:,} cells.",
-                f"工作表已用区域超过 {MOST_CELLS:,} 个单元格。",
-                title,
-            )
-        )
-        return None
+    (top, left), (_, right) = sheet.start, sheet.end
     for (r0, c0), (r1, c1) in sheet.merged_cell_ranges or ():
-        found.append(Problem("merged-cells", Text(f"the cells {letter(c0)}{r0 + 1}:{letter(c1)}{r1 + 1} are merged.", f"单元格 {letter(c0)}{r0 + 1}:{letter(c1)}{r1 + 1} 已合并。"),
+        span = f"{letter(c0)}{r0 + 1}:{letter(c1)}{r1 + 1}"
+        found.append(Problem("merged-cells", Text(f"the cells {span} are merged.", f"单元格 {span} 已合并。"),
                              Text("Unmerge them and write the value into each.", "请取消合并，并在每个单元格中填写。"), Place(file, title, r0 + 1, letter(c0))))  # fmt: skip
     rows = [(top + i + 1, r) for i, r in enumerate(sheet.to_python()) if any(c != "" for c in r)]
     if not rows:
@@ -98,26 +125,33 @@ def _sheet(sheet: Any, file: str, title: str, found: list[Problem]) -> Table | N
     return assemble(header, rows[1:], file, title, found, letters)
 
 
-def _formulas(path: Path, name: str) -> list[Problem]:
-    """Cells that hold a formula: what they show may be out of date, or not there at all."""
+def _formulas_and_errors(path: Path, name: str, used: Container[str]) -> list[Problem]:
+    """Cells that hold a formula (what they show may be out of date, or not there at all) or an error value."""
     import openpyxl
 
     found = []
-    book = openpyxl.load_workbook(path, read_only=True)
-    for sheet in book.worksheets:
-        for row in sheet.iter_rows():
-            for cell in row:
+    try:
+        book = openpyxl.load_workbook(path, read_only=True)
+        for sheet in book.worksheets:
+            for cell in (c for row in sheet.iter_rows() for c in row if sheet.title in used and c.data_type in ("f", "e")):
+                place = Place(name, sheet.title, cell.row, cell.column_letter)
+                told = str(getattr(cell.value, "text", cell.value))[:60]
                 if cell.data_type == "f":
-                    place = Place(name, sheet.title, cell.row, cell.column_letter)
-                    found.append(Problem("formula-cell", Text(f"the cell holds the formula {str(cell.value)[:60]}.", f"该单元格是公式 {str(cell.value)[:60]}。"),
+                    found.append(Problem("formula-cell", Text(f"the cell holds the formula {told}.", f"该单元格是公式 {told}。"),
                                          Text("Copy the cells and paste them as values.", "请复制后选择性粘贴为数值。"), place))  # fmt: skip
-    book.close()
+                else:
+                    found.append(Problem("spreadsheet-error", Text(f"the cell holds the error {told}.", f"该单元格是错误值 {told}。"),
+                                         Text("Write a number, or leave the cell empty.", "请填写数字，无值则留空。"), place))  # fmt: skip
+        book.close()
+    except Exception as e:  # a library's own errors for parts that only it reads; the formulas are there, but not their places
+        refuse([_cannot(name, "formula-cell", f"the workbook has formulas or error values, and their places cannot be read ({type(e).__name__}).",
+                        f"工作簿含有公式或错误值，且无法读取其位置（{type(e).__name__}）。")])  # fmt: skip
     return found
 
 
-def _cannot(file: str, kind: str, en: str, zh: str, sheet: str | None = None) -> Problem:
-    fix = Text("Save it again as an .xlsx workbook without password.", "请重新另存为不带密码的 .xlsx 工作簿。")
-    return Problem(kind, Text(en, zh), fix, Place(file, sheet))
+def _cannot(file: str, kind: str, en: str, zh: str) -> Problem:
+    fix = Text("Paste values only into a new workbook and save it as .xlsx without password.", "请将数值粘贴到新工作簿，另存为不带密码的 .xlsx。")
+    return Problem(kind, Text(en, zh), fix, Place(file))
 
 
 def letter(column: int) -> str:

@@ -62,20 +62,24 @@ def read_boundaries(path: Path, key: str, name: str | None = None) -> Boundaries
 def _code(feature: Any, key: str) -> str | None:
     if not isinstance(feature, dict):
         return None
-    value = feature.get("id") if key == "id" else (feature.get("properties") or {}).get(key)
-    return None if value is None else str(value)
+    properties = feature.get("properties")
+    value = feature.get("id") if key == "id" else properties.get(key) if isinstance(properties, dict) else None
+    return str(value) if isinstance(value, (str, int)) else None
 
 
 def _polygons(feature: Any) -> list[Any] | None:
-    geometry = feature.get("geometry") or {}
-    kind, at = geometry.get("type"), geometry.get("coordinates")
+    """Polygons of a feature; None unless there is at least one ring of three finite points."""
+    geometry = feature.get("geometry") if isinstance(feature, dict) else None
+    kind, at = (geometry.get("type"), geometry.get("coordinates")) if isinstance(geometry, dict) else (None, None)
     polygons: Any = [at] if kind == "Polygon" else at
     if kind not in ("Polygon", "MultiPolygon"):
         return None
     try:
-        return [[[[float(p[0]), float(p[1])] for p in ring] for ring in poly] for poly in polygons]
-    except (TypeError, ValueError, IndexError):
+        made = [[[[float(p[0]), float(p[1])] for p in ring] for ring in poly] for poly in polygons]
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError):
         return None
+    sound = made and all(poly and all(len(ring) >= 3 and all(abs(v) <= 1e9 for p in ring for v in p) for ring in poly) for poly in made)
+    return made if sound else None
 
 
 def _flatten(shapes: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -11,19 +11,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from biaochi.checks import data_problems, recipe_problems
 from biaochi.errors import BadInput, BiaochiError, Place, Problem, Text, refuse, unknown
-from biaochi.files import no_file, read_tables
+from biaochi.files import no_file, read_table
 from biaochi.files.coinr import read_coinr
 from biaochi.files.csv import decode
 from biaochi.files.excel import read_sheets
 from biaochi.files.geojson import Boundaries, read_boundaries
-from biaochi.files.observations import sheet_of
 from biaochi.files.tree import framework_from
 from biaochi.framework import Framework
 from biaochi.method import Array
 from biaochi.panel import COLUMNS, Panel
 from biaochi.recipe import Recipe
-from biaochi.table import Table, is_missing, text
+from biaochi.table import Table, find_column, is_missing, missing_column, text
 
 EXAMPLES = ("desi-2022", "hdi", "asem", "shanxi-cities", "china-counties")
 """Projects that come with the package."""
@@ -84,15 +84,19 @@ def load(source: str | Path) -> Project:
     <Framework 'Index': 49 indicators, 3 levels, ...>
     """
     path = Path(source)
-    if not path.exists() and str(source) in EXAMPLES:
-        path = example_folder(str(source))
-    if path.is_dir():
-        path = path / "biaochi.toml"
-    if not path.is_file():
-        what = unknown(Text("project", "项目"), str(source), EXAMPLES)
+    try:
+        if not path.exists() and str(source) in EXAMPLES:
+            path = example_folder(str(source))
+        if path.is_dir():
+            path = path / "biaochi.toml"
+        there = path.is_file()
+    except (OSError, ValueError):  # a name no file can have
+        there = False
+    if not there:
+        what = unknown(Text("project", "项目"), str(source)[:80], EXAMPLES)
         fix = Text("Or give a folder with biaochi.toml or an .xlsx workbook.", "也可给出含 biaochi.toml 的文件夹或 .xlsx 工作簿。")
-        refuse([Problem("no-project", what, fix, Place(str(source)))])
-    return _from_workbook(path) if path.suffix.lower() in (".xlsx", ".xlsm", ".ods", ".xls") else _from_folder(path)
+        refuse([Problem("no-project", what, fix, Place(str(source)[:80]))])
+    return _from_workbook(path) if path.suffix.lower() in (".xlsx", ".xlsm") else _from_folder(path)
 
 
 class _Collector:
@@ -113,63 +117,90 @@ class _Collector:
 
 def _from_folder(path: Path) -> Project:
     here = Place(path.name)
-    try:
-        config = tomllib.loads(decode(path.read_bytes(), path.name))
-    except tomllib.TOMLDecodeError as e:
-        refuse([Problem("bad-toml", Text(f"this is not TOML: {e}.", f"不是合法的 TOML：{e}。"), Text("Mend the line named.", "请修正所指的行。"), here)])
     get = _Collector()
+    config = _toml(path)
     get.problems.extend(_setting_problems(config, here))
-    refuse(get.problems)
-    listed = config.get("files", {})
-    folder = path.parent
-
-    def table(key: str) -> Table | None:
-        return get(lambda: sheet_of(read_tables(folder / listed[key], listed[key]), key), here) if key in listed else None
-
+    if any(p.kind == "bad-setting" for p in get.problems):
+        refuse(get.problems)  # the shape is wrong: nothing below can be trusted
+    listed, folder = config.get("files", {}), path.parent
     recipe = get(lambda: Recipe.from_dict(config.get("recipe", {}), here), here)
     if "coinr" in listed:
         pair = get(
-            lambda: read_coinr(folder / listed["coinr"]["data"], folder / listed["coinr"]["meta"], period=listed.get("period"), ignore=listed.get("ignore", ()))
+            lambda: read_coinr(folder / listed["coinr"]["data"], folder / listed["coinr"]["meta"], period=_period(config), ignore=listed.get("ignore", ())),
+            here,
         )
         framework, panel = pair or (None, None)
     else:
-        units = table("units")
-        tree = table("framework")
-        framework = get(lambda: framework_from(tree)) if tree is not None else None
         names = [listed["data"]] if isinstance(listed["data"], str) else listed["data"]
-        tables = [t for n in names if (t := get(lambda n=n: sheet_of(read_tables(folder / n, n), "data", "数据"), here)) is not None]  # type: ignore[misc]
-        panel = get(lambda: _panel(tables, units, config)) if tables and ("units" in listed) == (units is not None) else None
-    return _project(path.parent.name, config, framework, panel, recipe, get, folder)
+        framework = get(lambda: framework_from(read_table(folder / listed["framework"], "framework", "指标体系")), here)
+        units = get(lambda: read_table(folder / listed["units"], "units", "单位"), here) if "units" in listed else None
+        tables = [t for n in names if (t := get(lambda n=n: read_table(folder / n, "data", "数据"), here)) is not None]  # type: ignore[misc]
+        panel = get(lambda: _panel(tables, units, config)) if tables else None
+    return _project(path.resolve().parent.name, config, framework, panel, recipe, get, folder)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(decode(path.read_bytes(), path.name))
+    except (ValueError, RecursionError) as e:
+        if isinstance(e, BadInput):
+            raise
+        what = Text(f"this is not TOML: {e}.", f"不是合法的 TOML：{e}。")
+        refuse([Problem("bad-toml", what, Text("Mend the line named.", "请修正所指的行。"), Place(path.name))])
+        raise
+
+
+SHEETS = {"framework": "指标体系", "units": "单位", "data": "数据", "recipe": "方案"}
+"""Sheets of a project workbook; others are passed over."""
 
 
 def _from_workbook(path: Path) -> Project:
     get = _Collector()
-    sheets = {t.lower(): table for t, table in read_sheets(path).items()}
-    for zh, en in (("指标体系", "framework"), ("单位", "units"), ("数据", "data"), ("方案", "recipe")):
-        if zh in sheets:
-            sheets[en] = sheets.pop(zh)
-    missing = [s for s in ("framework", "data") if s not in sheets]
-    for s in missing:
-        get.problems.append(Problem("no-sheet", unknown(Text(f"workbook: no sheet {s!r}; sheet", "工作表"), s, sorted(sheets)),
-                                    Text("A project workbook has sheets Framework, Data and perhaps Units and Recipe.",
-                                         "项目工作簿须有 Framework、Data 工作表，可有 Units 和 Recipe。"), Place(path.name)))  # fmt: skip
+    place = Place(path.name)
+    sheets: dict[str, Table] = {}
+    for title, table in read_sheets(path, only={*SHEETS, *SHEETS.values()}).items():
+        known = next(en for en, zh in SHEETS.items() if title.lower() in (en, zh))
+        if known in sheets:
+            what = Text(
+                f"there are two sheets for {known}: {sheets[known].sheet!r} and {title!r}.",
+                f"{SHEETS[known]}有两个工作表：{sheets[known].sheet!r} 和 {title!r}。",
+            )
+            get.problems.append(Problem("two-sheets", what, Text("Delete or rename one.", "请删除其一或改名。"), place))
+        sheets[known] = table
+    for needed in ("framework", "data"):
+        if needed not in sheets:
+            what = Text(f"there is no sheet {needed.capitalize()}.", f"没有工作表 {SHEETS[needed]}（{needed.capitalize()}）。")
+            fix = Text(
+                "A project workbook has sheets Framework, Data and perhaps Units and Recipe.", "项目工作簿须有 Framework、Data 工作表，可有 Units 和 Recipe。"
+            )
+            get.problems.append(Problem("no-sheet", what, fix, place))
     config = _settings_sheet(sheets["recipe"], get.problems) if "recipe" in sheets else {}
-    place = Place(path.name, "Recipe")
-    get.problems.extend(_setting_problems({**config, "files": {"framework": "", "data": "", **config.get("files", {})}}, place))
-    refuse(get.problems)
+    place = Place(path.name, sheets["recipe"].sheet if "recipe" in sheets else None)
+    get.problems.extend(_setting_problems(config, place, workbook=True))
+    if any(p.kind in ("bad-setting", "no-sheet") for p in get.problems):
+        refuse(get.problems)
     recipe = get(lambda: Recipe.from_dict(config.get("recipe", {}), place))
     framework = get(lambda: framework_from(sheets["framework"]))
     panel = get(lambda: _panel([sheets["data"]], sheets.get("units"), config))
     return _project(path.stem, config, framework, panel, recipe, get, path.parent)
 
 
+def _period(config: Mapping[str, Any]) -> str | None:
+    period = config.get("files", {}).get("period")
+    return None if period is None else str(period)
+
+
 def _panel(tables: list[Table], units: Table | None, config: Mapping[str, Any]) -> Panel:
-    listed = config.get("files", {})
-    period = listed.get("period")
-    return Panel.of(
-        tables, units=units, period=None if period is None else str(period),
-        columns=config.get("columns"), ignore=[str(c) for c in listed.get("ignore", ())],
-    )  # fmt: skip
+    ignore = [str(c) for c in config.get("files", {}).get("ignore", ())]
+    panel = Panel.of(tables, units=units, period=_period(config), columns=config.get("columns"), ignore=ignore)
+    met = {c for t in tables for c in t.columns} | {str(c) for t in tables for column in t.columns.values() if len(ignore) < 50 for c in column if c in ignore}
+    refuse(_unmet(name, tables[0].place()) for name in ignore if name not in met)
+    return panel
+
+
+def _unmet(name: str, place: Place) -> Problem:
+    what = Text(f"{name!r} under ignore is in no table.", f"ignore 中的 {name!r} 不在任何表中。")
+    return Problem("unknown-ignore", what, Text("Correct or delete it.", "请更正或删除。"), place)
 
 
 def _project(
@@ -180,14 +211,18 @@ def _project(
     boundaries = None
     if "map" in config:
         file, key = config["map"]["file"], config["map"].get("key", "id")
-        place = Place(file)
-        boundaries = get(lambda: read_boundaries(_there(folder / file, file), key, file), place)
+        boundaries = get(lambda: read_boundaries(_there(folder / file, file), key, file), Place(file))
         if boundaries and panel:
             get.problems.extend(boundaries.problems([u.code for u in panel.units if u.ranked], key))
     published = None
     if "published" in config and panel is not None and framework is not None:
-        published = get(lambda: _published(config, framework, panel, folder))
-    refuse(get.problems)
+        published = get(lambda: _published(config, framework, panel, folder), Place(str(config["published"]["file"])))
+    if get.problems:  # say at once what a run would find as well
+        if framework and recipe:
+            get.problems.extend(recipe_problems(framework, recipe))
+        if framework and panel:
+            get.problems.extend(data_problems(framework, panel))
+        refuse(get.problems)
     assert framework is not None
     assert panel is not None
     assert recipe is not None
@@ -204,18 +239,34 @@ def _there(path: Path, name: str) -> Path:
 def _published(config: Mapping[str, Any], framework: Framework, panel: Panel, folder: Path) -> Published:
     """Published scores, aligned with the panel; units and periods the panel lacks are problems."""
     told = config["published"]
-    node = told.get("node", framework.root.code)
-    framework[node]
-    table = sheet_of(read_tables(folder / told["file"], told["file"]))
+    node = framework[told.get("node", framework.root.code)].code
+    table = read_table(folder / told["file"], "published", "已公布")
     value = told.get("value", "value")
-    keep = {c for f in ("unit", "period") for c in (config.get("columns", {}).get(f, ""), *COLUMNS[f])} | {value}
-    other = [c for c in table.columns if c not in keep]
-    got = Panel.of(table.renamed({value: node}), units=list(panel.units), columns=config.get("columns"),
-                   period=config.get("files", {}).get("period"), ignore=other)  # fmt: skip
+    if value not in table.columns:
+        refuse([missing_column(table, [value], Text("published scores", "已公布得分"))])
+    keys = {f: find_column(table, [config.get("columns", {}).get(f, ""), *COLUMNS[f]]) for f in ("unit", "period")}
+    kept = {c for c in keys.values() if c} | {value}
+    reduced = Table({c: v for c, v in table.columns.items() if c in kept}, table.file, table.sheet, table.rows, table.letters)
+    got = Panel.of(reduced.renamed({value: node}), units=list(panel.units), columns={f: c for f, c in keys.items() if c},
+                   period=None if keys["period"] else _period(config))  # fmt: skip
+    strange = [p for p in got.periods if p not in panel.periods]
+    known = [str(p) for p in panel.periods]
+    fix = Text("Correct the period, or take the rows out.", "请更正该期或删除相应行。")
+    refuse(Problem("unknown-period", unknown(Text("published period", "已公布数据的期"), str(p), known), fix, table.place()) for p in strange)
     values = np.full(panel.values.shape[:2], np.nan)
     for i, p in enumerate(got.periods):
-        if p in panel.periods:
-            values[panel.periods.index(p)] = got.series(node)[i]
+        values[panel.periods.index(p)] = got.series(node)[i]
+    if np.isnan(values).all():
+        refuse(
+            [
+                Problem(
+                    "no-rows",
+                    Text("there is no published score.", "没有任何已公布得分。"),
+                    Text("Add them, or take [published] out.", "请补充，或删除 [published]。"),
+                    table.place(),
+                )
+            ]
+        )
     return Published(node, values, told.get("decimals"))
 
 
@@ -228,19 +279,22 @@ def _text(value: Any, default: Text) -> Text:
 
 def _settings_sheet(table: Table, found: list[Problem]) -> dict[str, Any]:
     """The Recipe sheet, rows of dotted key and value, as nested tables like those of biaochi.toml."""
-    names = list(table.columns)
+    key_column, value_column = find_column(table, ["key", "键", "设置"]), find_column(table, ["value", "值", "取值"])
+    for column, name in ((key_column, "key"), (value_column, "value")):
+        if column is None:
+            found.append(missing_column(table, [name], Text("settings", "设置")))
     out: dict[str, Any] = {}
+    if key_column is None or value_column is None:
+        return out
     for i, row in table.records():
-        key, raw = text(row[names[0]]), row[names[1]] if len(names) > 1 else None
-        at = out
+        key, raw = text(row[key_column]), row[value_column]
+        at: Any = out
         *path, last = key.split(".")
         for part in path:
-            at = at.setdefault(part, {})
-            if not isinstance(at, dict):
-                break
+            at = at.setdefault(part, {}) if isinstance(at, dict) else None
         if not key or not isinstance(at, dict) or last in at or is_missing(raw):
             found.append(Problem("bad-setting", Text(f"the setting {key!r} has no value, or is given twice.", f"设置 {key!r} 没有值或重复。"),
-                                 Text("Give each key once, with its value beside it.", "每个键只写一次，值写在旁边。"), table.place(i, names[0])))  # fmt: skip
+                                 Text("Give each key once, with its value beside it.", "每个键只写一次，值写在旁边。"), table.place(i, key_column)))  # fmt: skip
             continue
         at[last] = _toml_value(raw)
     return out
@@ -252,48 +306,72 @@ def _toml_value(raw: Any) -> Any:
     if isinstance(raw, str):
         try:
             return tomllib.loads(f"x = {raw}")["x"] if raw.strip()[:1] in "[{" else raw.strip()
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             return raw.strip()
     return raw
 
 
-def _setting_problems(config: Mapping[str, Any], place: Place) -> list[Problem]:
-    """Unknown tables and keys, and what must be there and is not."""
-    fix = Text("See docs/guide/project.md.", "参见 docs/guide/project.md。")
+_SEE = Text("See docs/guide/project.md.", "参见 docs/guide/project.md。")
+
+
+def _setting_problems(config: Mapping[str, Any], place: Place, *, workbook: bool = False) -> list[Problem]:
+    """Unknown tables and keys, values of the wrong type, what must be there and is not, what is there in vain."""
     top = ["title", "notice", "recipe", *SETTINGS]
-    found = [Problem("unknown-setting", unknown(Text("setting", "设置"), k, top), fix, place) for k in config if k not in top]
+    found = [Problem("unknown-setting", unknown(Text("setting", "设置"), k, top), _SEE, place) for k in config if k not in top]
     for table, keys in SETTINGS.items():
         given = config.get(table, {})
         if not isinstance(given, Mapping):
             found.append(_ill(table, "a table", "表", place))
             continue
-        found.extend(Problem("unknown-setting", unknown(Text(f"key of [{table}]", f"[{table}] 的键"), k, keys), fix, place) for k in given if k not in keys)
-        found.extend(_type_problems(table, given, place))
+        found.extend(Problem("unknown-setting", unknown(Text(f"key of [{table}]", f"[{table}] 的键"), k, keys), _SEE, place) for k in given if k not in keys)
+        found.extend(_ill(f"{table}.{k}", *_KINDS[k][1], place) for k, v in given.items() if k in _KINDS and not _KINDS[k][0](v))
         if table in config and "file" in keys and "file" not in given:
-            found.append(_ill(f"{table}.file", "a file name", "文件名", place))
+            found.append(_ill(f"{table}.file", *_NAME, place))
     if not isinstance(config.get("recipe", {}), Mapping):
         found.append(_ill("recipe", "a table", "表", place))
+    if not found:
+        found.extend(_file_problems(config, place, workbook))
+    return found
+
+
+def _file_problems(config: Mapping[str, Any], place: Place, workbook: bool) -> Iterator[Problem]:
+    """File names that are missing, or that mean nothing beside others."""
     listed = config.get("files", {})
-    if isinstance(listed, Mapping) and "coinr" not in listed:
-        found.extend(_ill(f"files.{key}", "a file name", "文件名", place) for key in ("framework", "data") if key not in listed)
-    return found
+    if workbook:
+        idle = [f"files.{k}" for k in ("framework", "units", "data", "coinr") if k in listed]
+    elif "coinr" in listed:
+        idle = [f"files.{k}" for k in ("framework", "units", "data") if k in listed] + (["columns"] if "columns" in config else [])
+    else:
+        idle = []
+        yield from (_ill(f"files.{key}", *_NAME, place) for key in ("framework", "data") if key not in listed)
+    for key in idle:
+        what = Text(f"{key} does nothing here.", f"{key} 在此不起作用。")
+        yield Problem("idle-setting", what, Text("Take it out.", "请删除。"), place)
 
 
-def _type_problems(table: str, given: Mapping[str, Any], place: Place) -> list[Problem]:
-    found = []
-    for key, value in given.items():
-        kind: tuple[type[Any], ...] = (str, int)
-        if key in ("ignore", "data"):
-            kind = (str, list)
-        elif key == "coinr":
-            kind = (dict,)
-        ok = isinstance(value, kind) and not (key == "coinr" and not {"data", "meta"} <= set(value))
-        if not ok or (key in ("file", "framework", "units") and not isinstance(value, str)):
-            found.append(_ill(f"{table}.{key}", f"{' or '.join(k.__name__ for k in kind)}", "正确的类型", place))
-    return found
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_name, value))
+
+
+_NAME = ("a file name", "文件名")
+_KINDS: Mapping[str, tuple[Callable[[Any], bool], tuple[str, str]]] = {
+    **dict.fromkeys(("framework", "units", "file"), (_is_name, _NAME)),
+    **dict.fromkeys((*COLUMNS, "node", "value", "key"), (_is_name, ("a name", "名称"))),
+    "data": (lambda v: _is_name(v) or _is_names(v), ("a file name, or a list of file names", "文件名或文件名列表")),
+    "coinr": (
+        lambda v: isinstance(v, Mapping) and v.keys() == {"data", "meta"} and all(map(_is_name, v.values())),
+        ("a table {data, meta} of file names", "含 data、meta 两个文件名的表"),
+    ),
+    "period": (lambda v: isinstance(v, (str, int)) and not isinstance(v, bool), ("a period such as 2023", "期，如 2023")),
+    "ignore": (_is_names, ("a list of names", "名称列表")),
+    "decimals": (lambda v: isinstance(v, int) and not isinstance(v, bool) and 0 <= v <= 15, ("a whole number from 0 to 15", "0 到 15 的整数")),
+}
+"""What the value of a key must be: a test, and the words for it."""
 
 
 def _ill(key: str, en: str, zh: str, place: Place) -> Problem:
-    return Problem(
-        "bad-setting", Text(f"{key} must be given as {en}.", f"{key} 须为{zh}。"), Text("See docs/guide/project.md.", "参见 docs/guide/project.md。"), place
-    )
+    return Problem("bad-setting", Text(f"{key} must be given as {en}.", f"{key} 须为{zh}。"), _SEE, place)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from biaochi.errors import BadInput, Problem, Text, refuse
-from biaochi.files import read_tables
+from biaochi.files import read_table
 from biaochi.framework import Direction, Framework, Node, Optimum
 from biaochi.recipe import Choice, choice_from
-from biaochi.table import Table, find_column, is_missing, missing_column, number, shown, text
+from biaochi.table import Table, code, find_column, is_missing, missing_column, number, shown, text
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "code": ("code", "代码", "指标代码"),
@@ -57,9 +57,7 @@ def read_framework(source: Any) -> Framework:
         With every problem, each with its row and column.
     """
     if isinstance(source, (str, Path)):
-        tables = read_tables(source)
-        named = [t for t in tables if (t.sheet or "").lower() in ("framework", "指标体系")]
-        source = (named or tables)[0]
+        source = read_table(source, "framework", "指标体系")
     return framework_from(Table.of(source))
 
 
@@ -73,6 +71,7 @@ def framework_from(table: Table) -> Framework:
     refuse(found)
     found.extend(_unknown_column(table, c) for c in table.columns if c not in named.values())
     nodes = [_node(table, i, {f: row[c] for f, c in named.items()}, named, found) for i, row in table.records()]
+    found.extend(_row_problems(table, nodes, named))
     try:
         framework = Framework(nodes, place=table.place())
     except BadInput as e:
@@ -81,6 +80,21 @@ def framework_from(table: Table) -> Framework:
         raise
     refuse(found)
     return framework
+
+
+def _row_problems(table: Table, nodes: list[Node], named: Mapping[str, str]) -> Iterator[Problem]:
+    """Blank weights beside stated ones; a kind that the tree contradicts."""
+    rows = [row for _, row in table.records()]
+    parents = {n.parent for n in nodes}
+    weighed = {n.parent for n, r in zip(nodes, rows, strict=True) if "weight" in named and not is_missing(r[named["weight"]])}
+    for n, r in zip(nodes, rows, strict=True):
+        if n.parent in weighed and n.parent is not None and is_missing(r[named["weight"]]):
+            yield Problem("no-weight", Text(f"{n.code!r} has no weight, though its siblings have.", f"{n.code!r} 没有权重，而同级节点有。"),
+                          Text("Give a weight to all siblings, or to none (equal).", "同级节点的权重要么都填，要么都不填（等权）。"), n.place)  # fmt: skip
+        kind = text(r[named["kind"]]).lower() if "kind" in named else ""
+        if (kind in ("indicator", "指标") and n.code in parents) or (kind in ("index", "aggregate", "总指数", "维度") and n.code not in parents):
+            yield Problem("kind-contradicted", Text(f"{n.code!r} is called {kind}, but it has {'' if n.code in parents else 'no '}children.",
+                          f"{n.code!r} 标为{kind}，但{'有' if n.code in parents else '没有'}下级。"), Text("Correct the kind, or the parents.", "请更正类型或上级。"), n.place)  # fmt: skip
 
 
 def _unknown_column(table: Table, column: str) -> Problem:
@@ -109,7 +123,7 @@ def _node(table: Table, i: int, row: Mapping[str, Any], named: Mapping[str, str]
                   Text("Give both or neither.", "请都填或都不填。"))  # fmt: skip
     choices = {s: c for s in (*_STEPS, "aggregate") if (c := _choice(s, row.get(s), fault)) is not None}
     return Node(
-        text(row["code"]),
+        code(row["code"]),
         text(row["parent"]) or None,
         weight=1.0 if weight is None else weight,
         aggregate=choices.pop("aggregate", None),

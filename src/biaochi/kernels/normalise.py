@@ -63,10 +63,17 @@ def zscore(x: Array, ref: Array, *, mean: float | Array = 0.0, sd: float | Array
     -------
     (..., unit, indicator), without unit. NaN where the reference has no spread.
 
+    Raises
+    ------
+    BadOption
+        If ``sd <= 0`` or ``ddof`` is neither 0 nor 1.
+
     References
     ----------
     .. [1] OECD/JRC, Handbook on Constructing Composite Indicators (2008), 5.2.
     """
+    if np.any(np.asarray(sd) <= 0) or not np.isin(ddof, (0, 1)).all():
+        raise BadOption("zscore", f"needs sd > 0 and ddof 0 or 1; got sd={sd}, ddof={ddof}.", f"sd 须大于 0，ddof 须为 0 或 1；得到 sd={sd}, ddof={ddof}。")
     there = ~np.isnan(ref)
     n = there.sum(axis=-2, keepdims=True)
     centre = _ratio(np.where(there, ref, 0.0).sum(axis=-2, keepdims=True), n.astype(float))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from biaochi.errors import Text
+from biaochi.errors import BadOption, Text
 from biaochi.kernels.impute import Counts, counted
 from biaochi.method import Array, Method, Trait
-
 
 NOISE = 1e-9
 """Room for rounding where skewness or kurtosis meets its threshold exactly."""
@@ -53,10 +52,19 @@ def winsorise(
     -------
     (..., unit, indicator), in the indicator's own unit.
 
+    Raises
+    ------
+    BadOption
+        If ``max_points`` or ``skew`` is negative.
+
     References
     ----------
     .. [1] COINr 1.1.14, winsorise and check_SkewKurt.
     """
+    if any(np.any(np.asarray(v) < 0) for v in (max_points, skew)):
+        raise BadOption(
+            "winsorise", f"needs max_points and skew from 0 up; got {max_points}, {skew}.", f"max_points 与 skew 不得为负；得到 {max_points}、{skew}。"
+        )
     inside = counted(x, counts)
     flat = np.moveaxis(inside, -2, 0).reshape(inside.shape[-2], -1).copy()
     limits = [np.broadcast_to(np.asarray(v, float), x.shape[:-2] + x.shape[-1:]).ravel() for v in (max_points, skew, kurtosis)]

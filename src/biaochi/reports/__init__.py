@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from biaochi.errors import Lang
+from biaochi.errors import Lang, Place, Problem, Text, refuse
 
 if TYPE_CHECKING:
     from biaochi.files.project import Project
@@ -22,6 +22,10 @@ def write_all(project: Project, result: Result, out: Path, lang: Lang, *, period
     from biaochi.reports.html import write_report
     from biaochi.reports.workbook import write_workbook
 
+    for name in (f"{project.name}.xlsx", f"{project.name}.html"):
+        if (out / name).is_dir():
+            what = Text("a folder of this name is in the way.", "存在同名文件夹。")
+            refuse([Problem("in-the-way", what, Text("Remove it, or choose another --out.", "请移除，或另选 --out。"), Place(str(out / name)))])
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".writing-") as scratch:
         tell("writing the workbook", "生成工作簿")

@@ -65,7 +65,7 @@ def _page(project: Project, result: Result, lang: Lang, period: str | None, want
     p = result.period_at(period)
     name = str(result.panel.periods[p])
     order = result.order(name)
-    units = result.panel.units
+    units, labels = result.panel.units, result.panel.labels(lang)
     shown = [result.panel.position(c) for c in wanted] if wanted is not None else order[:MOST_PROFILES]
     first = [n for n in result.nodes if result.framework.levels[n.code] <= 1]
     lead = headline(result, name, lang)
@@ -76,11 +76,11 @@ def _page(project: Project, result: Result, lang: Lang, period: str | None, want
         "agreement": compare_published(result, project.published).text.to(lang) if project.published else "",
         "contents": _contents(lang), "figures": _figures(project, result, name, lang, lead),
         "first": [n.name(lang) for n in first], "decimals": _decimals(result),
-        "rows": [_row(result, p, u, [result.node_at(n.code) for n in first], lang, u in shown) for u in order[:MOST_ROWS]],
+        "rows": [_row(result, p, u, [result.node_at(n.code) for n in first], labels[u], u in shown) for u in order[:MOST_ROWS]],
         "rows_left_out": max(len(order) - MOST_ROWS, 0), "reference": not result.counts[p].all(),
         "nodes": [_node(result, n, lang) for n in result.nodes],
-        "profiles": [_profile(result, p, u, lang) for u in shown], "legend": legend(result, lang),
-        "profiles_note": Text(f"The first {len(shown)} of {len(units):,} units.", f"仅列前 {len(shown)} 个单位（共 {len(units)} 个）。").to(lang)
+        "profiles": [_profile(result, p, u, lang, labels[u]) for u in shown], "legend": legend(result, lang),
+        "profiles_note": Text(f"The first {len(shown)} of {len(units):,} units; write_report(..., profiles=[...]) in Python chooses others.", f"仅列前 {len(shown)} 个单位（共 {len(units)} 个）；在 Python 中可用 write_report(..., profiles=[...]) 指定。").to(lang)
         if wanted is None and len(units) > MOST_PROFILES else "",
         "method": method_rows(result, lang), "provenance": provenance(result, lang),
         "notices": notices[:MOST_NOTICES], "notices_left_out": max(len(notices) - MOST_NOTICES, 0), "script": re.sub("</(?=script)", r"<\\/", script(), flags=re.IGNORECASE),
@@ -95,14 +95,14 @@ def _contents(lang: Lang) -> list[tuple[str, str]]:
 
 def _figures(project: Project, result: Result, period: str, lang: Lang, lead: str) -> dict[str, Any]:
     """The charts of the page, each as SVG with the specification that makes it live."""
-    index = result.framework.root.name(lang)
+    index, note = result.framework.root.name(lang), project.notice.to(lang)
     made: dict[str, Any] = {
-        "ranking": ranking(result, period=period, lang=lang, title=lead.split("；" if lang == "zh" else ";", maxsplit=1)[0].rstrip(".。")),
-        "heatmap": heatmap(result, period=period, lang=lang, title=_strengths(result, period, lang)),
-        "tree": tree(result, lang=lang, title=Text(f"How {index} is built", f"{index}的构成").to(lang)),
+        "ranking": ranking(result, period=period, lang=lang, title=lead.split("；" if lang == "zh" else ";", maxsplit=1)[0].rstrip(".。"), note=note),
+        "heatmap": heatmap(result, period=period, lang=lang, title=_strengths(result, period, lang), note=note),
+        "tree": tree(result, lang=lang, title=Text(f"How {index} is built", f"{index}的构成").to(lang), note=note),
     }
     if project.boundaries:
-        made["map"] = sketch_map(result, project.boundaries, period=period, lang=lang, title=Text(f"{index} on the map", f"{index}分布").to(lang))
+        made["map"] = sketch_map(result, project.boundaries, period=period, lang=lang, title=Text(f"{index} on the map", f"{index}分布").to(lang), note=note)
     titles = {k: c.to_dict()["title"]["text"] for k, c in made.items()}
     out: dict[str, Any] = {k: {"id": f"fig-{k}", "title": titles[k], "svg": svg(c), "spec": _safe(spec(c))} for k, c in made.items()}
     return {"map": None, **out}
@@ -123,9 +123,9 @@ def _strengths(result: Result, period: str, lang: Lang) -> str:
     return Text(f"Units differ most in {widest}", f"各单位在“{widest}”上差距最大").to(lang)
 
 
-def _row(result: Result, p: int, u: int, at: list[int], lang: Lang, profiled: bool) -> dict[str, Any]:
+def _row(result: Result, p: int, u: int, at: list[int], name: str, profiled: bool) -> dict[str, Any]:
     rank = result.ranks[p, u, 0]
-    return {"code": result.panel.units[u].code, "name": result.panel.units[u].name(lang), "rank": _rank(rank), "ranked": rank == rank,
+    return {"code": result.panel.units[u].code, "name": name, "rank": _rank(rank), "ranked": rank == rank,
             "scores": [float(result.scores[p, u, i]) for i in at], "profile": profiled}  # fmt: skip
 
 
@@ -137,41 +137,49 @@ def _node(result: Result, node: Any, lang: Lang) -> dict[str, Any]:
             "weight": float(result.weights[result.node_at(node.code)]), "effective": result.effective_weights[node.code]}  # fmt: skip
 
 
-def _profile(result: Result, p: int, u: int, lang: Lang) -> dict[str, Any]:
+def _profile(result: Result, p: int, u: int, lang: Lang, name: str) -> dict[str, Any]:
     unit, period = result.panel.units[u], str(result.panel.periods[p])
     letters = flags(result)[p, u]
     rows = []
     for i, n in enumerate(result.nodes):
         row = {"name": n.name(lang), "level": result.framework.levels[n.code], "score": float(result.scores[p, u, i]),
-               "rank": _rank(result.ranks[p, u, i]), "value": "", "unit": n.unit, "marks": ""}  # fmt: skip
+               "rank": _rank(result.ranks[p, u, i]), "value": "", "used": "", "unit": n.unit, "marks": ""}  # fmt: skip
         if n.code in result.indicators:
             at = result.indicators.index(n.code)
-            value = float(result.stages["imputed"][p, u, at])
-            row |= {"value": "—" if value != value else f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}", "marks": str(letters[at])}
+            reported, used = (float(result.stages[stage][p, u, at]) for stage in ("derived", "treated"))
+            row |= {"value": figure(reported), "marks": str(letters[at]), "used": "" if used == reported or used != used else figure(used)}
         rows.append(row)
     words = _standing(result, p, u, lang)
-    chart = profile(result, unit.code, period=period, lang=lang, title=unit.name(lang))
-    return {"code": unit.code, "name": unit.name(lang), "words": words, "nodes": rows,
-            "figure": {"id": f"fig-u-{unit.code}", "title": words, "svg": svg(chart), "spec": ""}}  # fmt: skip
+    return {"code": unit.code, "name": name, "words": words, "nodes": rows,
+            "figure": {"id": f"fig-u-{unit.code}", "title": words, "svg": svg(profile(result, unit.code, period=period, lang=lang)), "spec": ""}}  # fmt: skip
+
+
+def figure(value: float) -> str:
+    """A value of an indicator with four significant digits, large ones whole."""
+    if value != value:
+        return "—"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}" if abs(value) >= 0.001 or value == 0 else f"{value:.3e}"
 
 
 def _standing(result: Result, p: int, u: int, lang: Lang) -> str:
     """Score, rank, and best and worst first-level rank of a unit in one sentence."""
     score, rank, of = result.scores[p, u, 0], result.ranks[p, u, 0], int(result.counts[p].sum())
     if score != score:
-        return Text("No score: too little data.", "数据不足，未评分。").to(lang)
+        return Text("No score: too little data, or left out by the recipe.", "未评分：数据不足，或被方案排除。").to(lang)
     form = f"{score:.{_decimals(result)}f}"
     if rank != rank:
         return Text(f"Score {form}; a reference unit, not ranked.", f"得分 {form}；参照单位，不参与排名。").to(lang)
     first = [(float(result.ranks[p, u, i]), n.name(lang)) for i, n in enumerate(result.nodes) if result.framework.levels[n.code] == 1]
     known = [(r, n) for r, n in first if r == r]
-    if not known:
-        return Text(f"Rank {rank:g} of {of}, score {form}.", f"第 {rank:g} 位（共 {of} 个），得分 {form}。").to(lang)
-    best, worst = min(known), max(known)
-    return Text(
-        f"Rank {rank:g} of {of}, score {form}. Best in {best[1]} (rank {best[0]:g}), weakest in {worst[1]} (rank {worst[0]:g}).",
-        f"第 {rank:g} 位（共 {of} 个），得分 {form}。最好的是{best[1]}（第 {best[0]:g} 位），最弱的是{worst[1]}（第 {worst[0]:g} 位）。",
-    ).to(lang)
+    en, zh = f"Rank {rank:g} of {of}, score {form}.", f"第 {rank:g} 位（共 {of} 个），得分 {form}。"
+    best, worst = min(known, default=(0.0, "")), max(known, default=(0.0, ""))
+    if best[0] != worst[0]:
+        en += f" Best in {best[1]} (rank {best[0]:g}), weakest in {worst[1]} (rank {worst[0]:g})."
+        zh += f"最好的是{best[1]}（第 {best[0]:g} 位），最弱的是{worst[1]}（第 {worst[0]:g} 位）。"
+    elif len(known) > 1:
+        en += f" Rank {best[0]:g} in every first-level indicator."
+        zh += f"各一级指标均为第 {best[0]:g} 位。"
+    return Text(en, zh).to(lang)
 
 
 def _decimals(result: Result) -> int:

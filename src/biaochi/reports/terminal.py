@@ -23,9 +23,9 @@ _BLOCKS = " ▏▎▍▌▋▊▉█"
 
 def print_result(project: Project, result: Result, agreement: Agreement | None, written: list[Path], lang: Lang, *, period: str | None, top: int) -> None:
     """Title, ranking of one period with first-level scores, agreement with published scores, notices, files."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(highlight=False, width=120)  # a file or a pipe has no width of its own
+        console = Console(highlight=False, markup=False, emoji=False, width=120)  # a file or a pipe has no width of its own
     p = result.period_at(period)
 
     def say(en: str, zh: str) -> str:
@@ -36,17 +36,17 @@ def print_result(project: Project, result: Result, agreement: Agreement | None, 
     console.print(say(f"{result.panel.periods[p]} · {ranked} units ranked · {len(result.indicators)} indicators",
                       f"{result.panel.periods[p]} 期 · {ranked} 个单位参与排名 · {len(result.indicators)} 项指标"))  # fmt: skip
     if project.notice.to(lang):
-        console.print(Line(project.notice.to(lang), style="yellow"))
+        console.print(Line(project.notice.to(lang), style="yellow"), soft_wrap=True)
     console.print(_ranking(result, p, lang, top, console.width))
     hidden = len(result.panel.units) - top
     if hidden > 0:
         console.print(say(f"… {hidden:,} more units: use --top, or see the workbook.", f"……另有 {hidden:,} 个单位，可用 --top 显示，或见工作簿。"))
-    if not result.counts[p].all():
+    if not result.counts[p, result.order(str(result.panel.periods[p]))[:top]].all():
         console.print(say("— not ranked: a reference unit, or too little data.", "— 不排名：参照单位，或数据不足。"), style="dim")
     if agreement:
-        console.print(agreement.text.to(lang))
+        console.print(agreement.text.to(lang), soft_wrap=True)
     for n in result.notices[:8]:
-        console.print("· " + n.say(lang).strip(), style="dim")
+        console.print("· " + n.say(lang).strip(), style="dim", soft_wrap=True)
     if len(result.notices) > 8:
         console.print(
             say(
@@ -77,13 +77,14 @@ def _ranking(result: Result, p: int, lang: Lang, top: int, width: int) -> Table:
     if bars:
         table.add_column("", no_wrap=True)
     for n in shown:
-        table.add_column(n.name(lang), justify="right", max_width=14)
+        table.add_column(n.name(lang), justify="right", max_width=14 if bars else 10, overflow="fold")
     scores = result.scores[p, :, 0]
     low, high = (float(f.reduce(scores, initial=np.nan)) for f in (np.fmin, np.fmax))
     decimals = 3 if high <= 1.5 else 2
+    labels = result.panel.labels(lang)
     for u in result.order(str(result.panel.periods[p]))[:top]:
         unit, rank = result.panel.units[u], result.ranks[p, u, 0]
-        cells: list[Any] = ["—" if rank != rank else f"{rank:g}", unit.code, unit.name(lang), _number(scores[u], decimals)]
+        cells: list[Any] = ["—" if rank != rank else f"{rank:g}", unit.code, labels[u], _number(scores[u], decimals)]
         cells += [_bar(scores[u], min(low, 0.0), high)] if bars else []
         cells += [_number(result.scores[p, u, result.node_at(n.code)], decimals) for n in shown]
         table.add_row(*cells, style="italic dim" if rank != rank else None)
@@ -103,7 +104,7 @@ def _bar(value: float, low: float, high: float) -> str:
 
 def print_methods(document: list[dict[str, Any]], lang: Lang) -> None:
     """Methods with their options; one alone with its source and traits."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     for step in dict.fromkeys(m["step"] for m in document):
         members = [m for m in document if m["step"] == step]
         console.print(Line(f"{step}  {members[0]['family']}", style="bold"))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import biaochi
-from biaochi.checks import FAMILIES, FOR_INDICATORS, REGISTRIES, choice_of
+from biaochi.checks import FOR_INDICATORS, REGISTRIES, choice_of
 from biaochi.errors import Lang, Text
 from biaochi.panel import STATUSES
 from biaochi.recipe import STEPS
@@ -20,7 +20,8 @@ def headline(result: Result, period: str | None, lang: Lang) -> str:
     ranked = [u for u in result.order(str(result.panel.periods[p])) if result.ranks[p, u, 0] == result.ranks[p, u, 0]]
     if not ranked:
         return Text("No unit has a rank.", "没有单位参与排名。").to(lang)
-    names = [result.panel.units[u].name(lang) for u in ranked]
+    labels = result.panel.labels(lang)
+    names = [labels[u] for u in ranked]
     scores = [float(result.scores[p, u, 0]) for u in ranked]
     form = ".3f" if max(scores) <= 1.5 else ".1f"
     en, zh = f"{names[0]} leads with {scores[0]:{form}}", f"{names[0]}居首，得分 {scores[0]:{form}}"
@@ -34,10 +35,9 @@ def headline(result: Result, period: str | None, lang: Lang) -> str:
 
 
 def method_rows(result: Result, lang: Lang) -> list[tuple[str, str, str]]:
-    """(step, choice, for what) in the order of the run."""
+    """(step, choice, for what) in the order of the run, in words."""
     recipe = result.recipe
-    zh = lang == "zh"
-    rows = [(Text("screen", "筛选").to(lang), f"min_share = {recipe.min_share:g}", Text("all units", "全部单位").to(lang))]
+    rows = [(Text("screening", "筛选").to(lang), _screening(result).to(lang), _all(len(result.panel.units), "unit", "个单位").to(lang))]
     for step in STEPS:
         nodes = result.framework.indicators if step in FOR_INDICATORS else [n for n in result.nodes if result.framework.children(n.code)]
         used: dict[str, list[str]] = {}
@@ -45,17 +45,62 @@ def method_rows(result: Result, lang: Lang) -> list[tuple[str, str, str]]:
             name, options = choice_of(result.framework, recipe, step, n)
             method = REGISTRIES[step][name]
             told = ", ".join(f"{k} = {v}" for k, v in sorted(options.items()) if k not in (method.posts or ()))
-            used.setdefault(f"{method.label.to(lang)} ({name}{': ' + told if told else ''})", []).append(n.name(lang))
+            used.setdefault(method.label.to(lang) + (f" ({told})" if told else ""), []).append(n.name(lang))
         for label, members in used.items():
-            whom = (f"{len(members)} 项" if zh else f"all {len(members)}") if len(used) == 1 else "、".join(members) if zh else ", ".join(members)
-            rows.append((FAMILIES[step].to(lang), label, whom))
+            whom = _all(len(members), "node", "个节点").to(lang) if len(used) == 1 else ("、" if lang == "zh" else ", ").join(members)
+            rows.append((_STEP_WORDS[step].to(lang), label, whom))
     low, high = recipe.range
-    rows += [
-        (Text("scale", "尺度").to(lang), recipe.scale + (f" {recipe.base}" if recipe.base else ""), f"{low:g}–{high:g}"),
-        (Text("rules", "规则").to(lang), f"min_children = {recipe.min_children:g}, constant = {recipe.constant}, nonpositive = {recipe.nonpositive}", ""),
-        (Text("ranks", "位次").to(lang), f"ties = {recipe.ties}" + (f", decimals = {recipe.decimals}" if recipe.decimals is not None else ""), ""),
-    ]
+    rows.append((Text("scale", "尺度").to(lang), _SCALES[recipe.scale].to(lang).format(base=recipe.base), f"{low:g}–{high:g}"))
+    rows += [(Text("rule", "规则").to(lang), t.to(lang), "") for t in _rules(result)]
     return rows
+
+
+_STEP_WORDS = {
+    "impute": Text("imputation", "插补"),
+    "treat": Text("outliers and skew", "异常值与偏态处理"),
+    "normalise": Text("normalisation", "无量纲化"),
+    "weigh": Text("weights", "赋权"),
+    "aggregate": Text("aggregation", "合成"),
+}
+_SCALES = {
+    "period": Text("each period sets its own", "各期自定"),
+    "pooled": Text("all periods together", "各期合并"),
+    "base": Text("base period {base}", "基期 {base}"),
+    "fixed": Text("fixed by goalposts", "固定上下限"),
+}
+
+
+def _all(n: int, noun: str, zh: str) -> Text:
+    return Text(f"all {n:,} {noun}s" if n != 1 else f"the one {noun}", f"全部 {n} {zh}")
+
+
+def _screening(result: Result) -> Text:
+    share = result.recipe.min_share
+    if not share:
+        return Text("units with any value", "有任一数据的单位")
+    return Text(f"units with at least {share:.0%} of their indicators", f"指标可得率不低于 {share:.0%} 的单位")
+
+
+def _rules(result: Result) -> list[Text]:
+    recipe = result.recipe
+    named = {"refuse": Text("refused", "拒绝计算"), "missing": Text("left out", "不计入"), "zero": Text("the parent scores 0", "上级记 0 分")}
+    constant = named.get(str(recipe.constant), Text(f"scored {recipe.constant}", f"记 {recipe.constant} 分"))
+    low = named.get(str(recipe.nonpositive), Text(f"raised to {recipe.nonpositive}", f"提高到 {recipe.nonpositive}"))
+    ties = {"best": Text("the best", "最优"), "worst": Text("the worst", "最劣"), "average": Text("the mean", "平均"), "dense": Text("a dense", "连续")}[
+        recipe.ties
+    ]
+    rounded = (
+        Text("", "")
+        if recipe.decimals is None
+        else Text(f"; scores are rounded to {recipe.decimals} decimals first", f"；先将得分四舍五入到 {recipe.decimals} 位小数")
+    )
+    return [
+        Text(f"A node needs {recipe.min_children:.0%} of its children to have a score; weights of the others are renormalised.",
+             f"节点须有 {recipe.min_children:.0%} 的下级有得分；缺失者的权重按比例分摊。"),
+        Text(f"Indicators whose scale has no spread: {constant.en}.", f"尺度没有差异的指标：{constant.zh}。"),
+        Text(f"Scores at or below 0 under a geometric mean: {low.en}.", f"几何平均下不大于 0 的得分：{low.zh}。"),
+        Text(f"Equal scores share {ties.en} rank{rounded.en}.", f"同分取{ties.zh}位次{rounded.zh}。"),
+    ]  # fmt: skip
 
 
 def provenance(result: Result, lang: Lang) -> list[tuple[str, str]]:

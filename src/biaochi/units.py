@@ -1,0 +1,104 @@
+"""Units: what is scored, read from a table and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from biaochi.errors import Place, Problem, Text, unknown
+from biaochi.table import Table, code, find_column, missing_column
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is scored: a province, a city, a county, a country."""
+
+    code: str
+    name_zh: str = ""
+    name_en: str = ""
+    parent: str | None = None
+    ranked: bool = True
+    """False for a reference unit (a total, a mean): scored on the others' scale, never ranked."""
+    groups: tuple[tuple[str, str], ...] = ()
+    """(grouping, group) pairs, such as ("region", "East")."""
+
+    def name(self, lang: str = "en") -> str:
+        """The name in one language, in the other where it has none, else the code."""
+        first, second = (self.name_zh, self.name_en) if lang == "zh" else (self.name_en, self.name_zh)
+        return first or second or self.code
+
+    def to_dict(self) -> dict[str, Any]:
+        """What matters for the numbers."""
+        return {"code": self.code, "parent": self.parent, "ranked": self.ranked, "groups": dict(sorted(self.groups))}
+
+
+def read_units(units: Any, found: list[Problem]) -> tuple[tuple[Unit, ...] | None, dict[str, Place]]:
+    """Units from a table or a sequence of `Unit`; None when none are given."""
+    if units is None:
+        return None, {}
+    if isinstance(units, (list, tuple)) and all(isinstance(u, Unit) for u in units):
+        return tuple(units), {}
+    table = Table.of(units)
+    named = {f: find_column(table, names) for f, names in _UNIT_COLUMNS.items()}
+    if named["code"] is None:
+        found.append(missing_column(table, _UNIT_COLUMNS["code"], Text("the unit's code", "单位代码")))
+        return None, {}
+    groupings = [c for c in table.columns if c not in named.values()]
+    out: dict[str, Unit] = {}
+    places: dict[str, Place] = {}
+    for i, row in table.records():
+        cell = {f: code(row[c]) if c else "" for f, c in named.items()}
+        unit, place = cell["code"], table.place(i, named["code"])
+        if not unit or unit in out:
+            found.append(unit_code_problem(unit, place, places.get(unit)))
+            continue
+        if cell["ranked"].lower() not in _NO | _YES:
+            found.append(Problem("bad-ranked", Text(f"{cell['ranked']!r} is neither yes nor no.", f"{cell['ranked']!r} 既不是“是”也不是“否”。"),
+                                 Text("Write yes or no.", "请填“是”或“否”。"), table.place(i, named["ranked"])))  # fmt: skip
+        groups = tuple((g, code(row[g])) for g in sorted(groupings) if code(row[g]))
+        ranked = cell["ranked"].lower() not in _NO
+        out[unit] = Unit(unit, cell["name_zh"], cell["name_en"], cell["parent"] or None, ranked, groups)
+        places[unit] = place
+    found.extend(unit_problems(out, places))
+    return tuple(out.values()), places
+
+
+_UNIT_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "code": ("code", "代码", "unit", "单位代码"),
+    "name_zh": ("name_zh", "名称", "单位名称"),
+    "name_en": ("name_en", "name", "英文名称"),
+    "parent": ("parent", "上级"),
+    "ranked": ("ranked", "参与排名", "是否参与排名"),
+}
+_NO = frozenset({"no", "false", "0", "否", "n"})
+_YES = frozenset({"", "yes", "true", "1", "是", "y"})
+
+
+def unit_problems(units: Mapping[str, Unit], places: Mapping[str, Place]) -> Iterator[Problem]:
+    """Units whose parent is unknown or who are their own ancestor; no unit that is ranked."""
+    for u in units.values():
+        place = places.get(u.code, Place())
+        if u.parent and u.parent not in units:
+            yield Problem("unknown-unit-parent", unknown(Text("parent unit", "上级单位"), u.parent, sorted(units)),
+                          Text("Correct it or add the unit.", "请更正或补上该单位。"), place)  # fmt: skip
+        at, seen = u, {u.code}
+        while at.parent is not None and at.parent in units and at.parent not in seen:
+            at = units[at.parent]
+            seen.add(at.code)
+        if at.parent == u.code:
+            yield Problem("unit-cycle", Text(f"the unit {u.code!r} lies within itself.", f"单位 {u.code!r} 的上级形成循环。"),
+                          Text("Change the parent of one of the units.", "请更改其中一个单位的上级。"), place)  # fmt: skip
+    if units and not any(u.ranked for u in units.values()):
+        yield Problem("no-ranked-unit", Text("no unit is ranked.", "没有任何单位参与排名。"),
+                      Text("Set ranked to yes for at least one unit.", "至少一个单位的 ranked 应为“是”。"), Place())  # fmt: skip
+
+
+def unit_code_problem(code: str, place: Place, first: Place | None) -> Problem:
+    """A row without a unit code, or with one seen before."""
+    if not code:
+        return Problem("no-unit-code", Text("the row has no unit code.", "该行没有单位代码。"),
+                       Text("Give every unit a code.", "请填写单位代码。"), place)  # fmt: skip
+    row = first.row if first else None
+    return Problem("duplicate-unit", Text(f"the unit {code!r} stands twice (first in row {row}).", f"单位 {code!r} 重复（首次出现于第 {row} 行）。"),
+                   Text("Delete one of the rows.", "请删除其中一行。"), place)  # fmt: skip
