@@ -109,7 +109,7 @@ def test_workbook_holds_every_table(pages, asem):
         np.testing.assert_allclose(got, asem.scores[0, u], rtol=1e-14)  # a workbook keeps 16 digits
     assert scores["D6"].number_format == "#,##0.00"
     data = book["数据"]
-    marked = {(r[1].value, data.cell(6, c.column).value): c for r in data.iter_rows(min_row=7) for c in r[3:] if c.comment}
+    marked = {(r[1].value, data.cell(7, c.column).value): c for r in data.iter_rows(min_row=9) for c in r[3:] if c.comment}
     want = {(u.code, i) for a, u in enumerate(asem.panel.units) for b, i in enumerate(asem.indicators) if asem.marks[0, a, b] & (IMPUTED | TREATED)}
     assert marked.keys() == want
     assert {c.fill.fgColor.rgb for c in marked.values()} == {"FFDBEAFE", "FFFDE68A"}

@@ -34,7 +34,7 @@ def finish(chart: alt.Chart | alt.LayerChart, title: str, subtitle: str, note: s
     lib = altair()
     heading = lib.Title(
         title,
-        subtitle=[subtitle, *textwrap.wrap(note, 42 if any(ord(c) > 0x2E80 for c in note) else 84)],
+        subtitle=[*([subtitle] if subtitle else []), *textwrap.wrap(note, 42 if any(ord(c) > 0x2E80 for c in note) else 84)],
         anchor="start",
         fontSize=15,
         subtitleFontSize=13,
@@ -43,8 +43,9 @@ def finish(chart: alt.Chart | alt.LayerChart, title: str, subtitle: str, note: s
         font=FONT,
         subtitleFont=FONT,
     )
+    titled = {"title": heading} if title or subtitle or note else {}
     return (
-        chart.properties(title=heading, background="white", **size)
+        chart.properties(**titled, background="white", **size)
         .configure(font=FONT, padding=4)
         .configure_view(stroke=None)
         .configure_axis(

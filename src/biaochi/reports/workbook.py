@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from biaochi.compare import compare_published
-from biaochi.errors import Lang, MissingExtra, Text
+from biaochi.errors import Lang, MissingExtra, Problem, Text, refuse
 from biaochi.files.project import Project
 from biaochi.framework import Optimum
 from biaochi.reports.words import flags, headline, legend, method_rows, provenance
@@ -19,6 +19,9 @@ _FORMATS: dict[str, dict[str, Any]] = {
     "title": {"bold": True, "font_size": 15},
     "notice": {"font_color": "#9a3412", "italic": True},
     "head": {"bold": True, "bottom": 1, "text_wrap": True, "valign": "vcenter"},
+    "names": {"bold": True, "text_wrap": True, "valign": "bottom", "align": "right"},
+    "code": {"bold": True, "bottom": 1, "align": "right"},
+    "grey": {"font_color": "#5b6470", "italic": True},
     "number": {"num_format": "#,##0.00"},
     "fine": {"num_format": "0.000"},
     "raw": {"num_format": "General"},
@@ -30,6 +33,9 @@ _FORMATS: dict[str, dict[str, Any]] = {
     "treated": {"num_format": "General", "italic": True, "bg_color": "#fde68a"},
     "reported": {"num_format": "General", "italic": True, "bg_color": "#e5e7eb"},
 }
+
+
+MOST_ROWS = 1_048_576
 
 
 def write_workbook(project: Project, result: Result, path: str | Path, *, lang: Lang = "en") -> None:
@@ -48,6 +54,10 @@ def write_workbook(project: Project, result: Result, path: str | Path, *, lang: 
         import xlsxwriter
     except ImportError:
         raise MissingExtra("xlsxwriter", "excel") from None
+    rows = result.scores.shape[0] * result.scores.shape[1] + 10
+    if rows > MOST_ROWS:
+        what = Text(f"a sheet would need {rows:,} rows; Excel has {MOST_ROWS:,}.", f"工作表需要 {rows:,} 行，超过 Excel 的 {MOST_ROWS:,} 行。")
+        refuse([Problem("too-many-rows", what, Text("Run with --no-files, or write Parquet from Python.", "请加 --no-files，或在 Python 中写出 Parquet。"))])
     options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False}
     with xlsxwriter.Workbook(str(path), options) as book:
         book.set_properties({"title": project.title.to(lang), "comments": project.notice.to(lang)})
@@ -74,10 +84,18 @@ class _Writer:
         sheet.write(1, 0, self.project.notice.to(self.lang), self.formats["notice"])
         sheet.hide_gridlines(2)
         sheet.set_paper(9)
-        sheet.fit_to_pages(1, 0)
+        sheet.set_footer(f"&L{self.project.notice.to(self.lang)[:120].replace('&', '&&')}&R&P / &N")
+        sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
         if landscape:
             sheet.set_landscape()
         return sheet
+
+    def form(self, kind: str, digits: str) -> str:
+        """The name of the format of a data cell of this kind with so many digits; made when first asked for."""
+        name = f"{kind} {digits}"
+        if name not in self.formats:
+            self.formats[name] = self.book.add_format({**_FORMATS[kind], "num_format": digits})
+        return name
 
     def head(self, sheet: Any, row: int, names: Sequence[str], frozen: int = 0) -> None:
         """A header row, frozen with everything above and ``frozen`` columns at the left."""
@@ -96,11 +114,19 @@ class _Writer:
         """Three header rows over node columns: Chinese name, English name, code."""
         nodes = [self.result.framework[c] for c in codes]
         blank = [""] * len(first)
-        sheet.write_row(row, 0, [*blank, *(n.name("zh") for n in nodes)], self.formats["head"])
-        sheet.write_row(row + 1, 0, [*blank, *(n.name("en") for n in nodes)], self.formats["head"])
-        self.head(sheet, row + 2, [*first, *codes], frozen=len(first))
-        sheet.set_row(row, 34)
-        sheet.set_row(row + 1, 50)
+        sheet.write_row(row, 0, [*blank, *(n.name_zh for n in nodes)], self.formats["names"])
+        sheet.write_row(row + 1, 0, [*blank, *(n.name_en for n in nodes)], self.formats["names"])
+        self.row(sheet, row + 2, [(c, "head" if i < len(first) else "code") for i, c in enumerate([*first, *codes])])
+        sheet.freeze_panes(row + 3, len(first))
+        sheet.repeat_rows(row, row + 2)
+        if len(codes) > 14:  # too wide for one page: break across, keeping the names
+            sheet.set_print_scale(70)
+            sheet.repeat_columns(0, len(first) - 1)
+        else:
+            sheet.fit_to_pages(1, 0)
+        longest = max((len(n.name_en) for n in nodes), default=0)
+        sheet.set_row(row, 34 if any(n.name_zh for n in nodes) else 15)
+        sheet.set_row(row + 1, 15 * min(-(-longest // 12) + 1, 7))
         sheet.set_column(0, len(first) - 1, 14)
         sheet.set_column(len(first), len(first) + len(codes) - 1, 13)
 
@@ -118,13 +144,17 @@ def _results(w: _Writer) -> None:
     sheet.set_column(2, 2, 24)
     at = [r.node_at(c) for c in shown]
     row = 8
+    labels = r.panel.labels(w.lang)
     for row, u in enumerate(r.order(), start=8):
-        unit = r.panel.units[u]
+        rank = float(r.ranks[p, u, 0])
+        form = "text" if rank == rank else "grey"
         w.row(
             sheet,
             row,
-            [(float(r.ranks[p, u, 0]), "rank"), (unit.code, "text"), (unit.name(w.lang), "text"), *((float(r.scores[p, u, i]), w.score) for i in at)],
+            [(rank if rank == rank else "—", "rank"), (r.panel.units[u].code, form), (labels[u], form), *((float(r.scores[p, u, i]), w.score) for i in at)],
         )
+    if not r.counts[p].all():
+        sheet.write(row + 1, 0, w.say("— not ranked: a reference unit, or too little data.", "— 不排名：参照单位，或数据不足。"), w.formats["grey"])
     sheet.conditional_format(8, 3, row, 3, {"type": "data_bar", "bar_color": "#86c4bd", "bar_solid": True})
     sheet.conditional_format(8, 4, row, 3 + len(shown), {"type": "2_color_scale", "min_color": "#ffffff", "max_color": "#86c4bd"})
 
@@ -152,26 +182,34 @@ def _data(w: _Writer) -> None:
     """Values as they entered normalisation; imputed, treated and specially reported cells are marked."""
     r, sheet = w.result, w.sheet("Data", "数据")
     marked, values = flags(r), r.stages["treated"]
-    w.node_heads(sheet, 3, r.indicators, [w.say("period", "期"), w.say("unit", "单位"), w.say("name", "名称")])
-    told = "; ".join(f"{k} = {v}" for k, v in legend(r, w.lang).items())
-    note = w.say(
-        "Values after imputation and treatment, in the indicator's unit. Marked cells carry a note with the reported value.",
-        "插补和异常值处理后的值，单位见指标体系；标记单元格的批注给出上报值。",
-    )
-    sheet.write(2, 0, f"{note} {told}", w.formats["text"])
-    row = 6
+    w.node_heads(sheet, 4, r.indicators, [w.say("period", "期"), w.say("unit", "单位"), w.say("name", "名称")])
+    sheet.write(2, 0, w.say("Values used: after denominators, imputation and treatment. Blue: imputed here; amber: treated; grey: status given by the source. Notes give the value reported.",
+                            "采用值：除以分母、插补和异常值处理之后。蓝：本次插补；黄：异常值处理；灰：来源方给出的状态。批注给出上报值。"))  # fmt: skip
+    sheet.write(3, 0, "; ".join(f"{k} = {v}" for k, v in legend(r, w.lang).items()), w.formats["grey"])
+    units = [f"{n.unit} / {n.denominator}" if n.denominator else n.unit for n in (r.framework[c] for c in r.indicators)]
+    w.row(sheet, 7, [("", "grey"), ("", "grey"), (w.say("unit of measure", "计量单位"), "grey"), *((u, "grey") for u in units)])
+    forms = [_digits(values[..., i]) for i in range(len(r.indicators))]
+    row = 8
     for p, period in enumerate(r.panel.periods):
         for u, unit in enumerate(r.panel.units):
-            cells = [(str(period), "text"), (unit.code, "text"), (unit.name(w.lang), "text")]
-            w.row(sheet, row, [*cells, *((float(v), _data_format(int(m), f)) for v, m, f in zip(values[p, u], r.marks[p, u], marked[p, u], strict=True))])
-            for i in np.flatnonzero((r.marks[p, u] & (IMPUTED | TREATED)) > 0):
-                before = float(r.stages["denominated"][p, u, i])
-                sheet.write_comment(row, 3 + int(i), f"{marked[p, u, i]}: {'—' if before != before else f'{before:.10g}'}")
+            kinds = [_kind(int(m), f) for m, f in zip(r.marks[p, u], marked[p, u], strict=True)]
+            cells: list[tuple[Any, str]] = [(str(period), "text"), (unit.code, "text"), (unit.name(w.lang), "text")]
+            w.row(sheet, row, [*cells, *((float(v), w.form(k, f)) for v, k, f in zip(values[p, u], kinds, forms, strict=True))])
+            for i in (i for i, kind in enumerate(kinds) if kind != "raw"):
+                reported = float(r.stages["derived"][p, u, i])
+                sheet.write_comment(row, 3 + i, f"{marked[p, u, i]}: {'—' if reported != reported else f'{reported:.10g}'}")
             row += 1
-    sheet.autofilter(5, 0, row - 1, 2 + len(r.indicators))
+    sheet.autofilter(6, 0, row - 1, 2 + len(r.indicators))
 
 
-def _data_format(marks: int, letters: str) -> str:
+def _digits(column: Any) -> str:
+    """A number format with about four significant digits for the largest value of a column."""
+    largest = float(np.fmax.reduce(np.abs(column), axis=None, initial=0.0))
+    digits = 2 if not largest else min(max(3 - int(np.floor(np.log10(largest))), 0), 8)
+    return "#,##0" + ("." + "0" * digits if digits else "")
+
+
+def _kind(marks: int, letters: str) -> str:
     if marks & IMPUTED:
         return "imputed"
     if marks & TREATED:
