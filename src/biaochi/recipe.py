@@ -73,15 +73,15 @@ class Recipe:
     min_share: float = 0.0
     """Share of its indicators a unit must have in a period to be scored (screening)."""
     keep: tuple[str, ...] = ()
-    """Units never screened out."""
+    """Units never screened out for too little data (one without any value always is)."""
     drop: tuple[str, ...] = ()
     """Units always screened out."""
     min_children: float = 0.0
     """Share of its children a node needs to have a score; below it the score is missing."""
     constant: str | float = "refuse"
-    """An indicator without spread on a relative scale: ``refuse``, ``missing``, or a score to give."""
+    """An indicator that has no score because its scale has no spread: ``refuse``, ``missing``, or a score to give."""
     nonpositive: str | float = "refuse"
-    """A score at or below 0 under a geometric mean: ``refuse``, ``missing``, ``zero``, or a floor."""
+    """Scores at or below 0 under a geometric mean: ``refuse``, ``missing``, ``zero``, or a floor for all lower scores."""
     ties: str = "best"
     """Rank that equal scores share: ``best``, ``worst``, ``average``, ``dense``."""
     decimals: int | None = None

@@ -130,6 +130,37 @@ FOLDER: dict[str, tuple[Callable[[Path], object], str, str | None, int | None, s
         lambda f: as_bytes(f / "data.csv", b"unit,period,indicator,value,status\nA,2022,broadband,1,X\n"), "unknown-status", "data.csv", 2, "status",
     ),
     "outside the valid range": (lambda f: [tree(f, ",goalpost_low", ",valid_high"), tree(f, "%,1,0,100", "%,1,70,"), tree(f, ",goalpost_high", ",target")], "out-of-range", "data.csv", 2, "broadband"),
+    "control character": (lambda f: edit(f / "units.csv", "City A", "City\x01A"), "control-character", "units.csv", 2, "name_en"),
+    "ambiguous encoding": (lambda f: as_bytes(f / "units.csv", "code,name_zh\nA,太原\nB,太原\n".encode("gb2312")), "unknown-encoding", "units.csv", None, None),
+    "mapped header that is not there": (lambda f: toml(f, "# [columns] ", '[columns]\nstatus = "flag"\n# '), "missing-column", "data.csv", None, None),
+    "ignored column that is not there": (lambda f: toml(f, "# ignore = [\"remarks\"]", 'ignore = ["remarks"]'), "unknown-ignore", "data.csv", None, None),
+    "ignore that is no list": (lambda f: toml(f, "# ignore = [\"remarks\"]", 'ignore = "remarks"'), "bad-setting", "biaochi.toml", None, None),
+    "period given twice": (lambda f: toml(f, '# period = "2023"', 'period = "2023"'), "two-periods", "data.csv", None, "period"),
+    "second value column": (lambda f: as_bytes(f / "data.csv", b"unit,period,indicator,value,value2\nA,2022,broadband,1,2\n"), "unknown-column", "data.csv", None, "value2"),
+    "value of a missing": (lambda f: as_bytes(f / "data.csv", b"unit,period,indicator,value,status\nA,2022,broadband,1,M\n"), "value-of-a-missing", "data.csv", 2, "status"),
+    "ranked that is neither yes nor no": (lambda f: edit(f / "units.csv", "no,", "×,"), "bad-ranked", "units.csv", 6, "ranked"),
+    "blank weight beside stated ones": (lambda f: tree(f, "Use,1", "Use,"), "no-weight", "framework.csv", 4, "code"),
+    "goalposts on a parent": (lambda f: tree(f, "Use,1,,,,", "Use,1,,,0,9"), "idle-entry", "framework.csv", 4, "code"),
+    "formula that reads a parent": (lambda f: tree(f, "base_stations / population", "base_stations / use"), "formula-reads-parent", "framework.csv", 6, "code"),
+    "formula that is never a value": (lambda f: tree(f, "base_stations / population", "ln(0 - base_stations) / population"), "no-data", "framework.csv", 6, "code"),
+    "kind that the tree contradicts": (lambda f: tree(f, "%,1,0,100,,", "%,1,0,100,,aggregate"), "kind-contradicted", "framework.csv", 5, "code"),
+    "nobody left to score": (lambda f: toml(f, "min_share = 0.65", 'min_share = 0.65\ndrop = ["A", "B", "C", "D"]'), "nothing-to-score", "biaochi.toml", None, None),
+    "goalposts under a logarithm": (lambda f: toml(f, "# [recipe.node", "[recipe.node.broadband]\nnormalise = 'goalposts'\ntreat = 'log_ct'\n# ["), "posts-in-another-unit", "framework.csv", 5, "code"),
+    "pooled scale under a logarithm": (lambda f: [toml(f, 'treat = "none"', 'treat = "winsorise_then_log"'), toml(f, 'scale = "period"', 'scale = "pooled"')], "periods-in-other-units", "biaochi.toml", None, None),
+    "name of a tie rule with a quote": (lambda f: toml(f, 'normalise = "minmax"', "normalise = { method = \"rank\", ties = \"min', 'max\" }"), "bad-option", "biaochi.toml", None, None),
+    "huge integer": (lambda f: toml(f, "range = [0, 100]", "range = [0, 1" + "0" * 400 + "]"), "bad-setting", "biaochi.toml", None, None),
+    "level written twice": (lambda f: toml(f, "# [recipe.node", "[recipe.level.00]\naggregate = 'geometric'\n# ["), "bad-setting", "biaochi.toml", None, None),
+    "deep TOML": (lambda f: toml(f, "range = [0, 100]", "range = " + "[" * 5000), "bad-toml", "biaochi.toml", None, None),
+    "number for a header": (lambda f: toml(f, "# [columns] ", "[columns]\nunit = 3\n# "), "bad-setting", "biaochi.toml", None, None),
+    "no data files": (lambda f: toml(f, 'data = "data.csv"', "data = []"), "bad-setting", "biaochi.toml", None, None),
+    "published column that is not there": (lambda f: toml(f, "[recipe] ", '[published]\nfile = "data.csv"\nvalue = "score"\n[recipe] '), "missing-column", "data.csv", None, None),
+    "published period that is not there": (
+        lambda f: [as_bytes(f / "pub.csv", b"unit,period,value\nA,1999,3\n"), toml(f, "[recipe] ", '[published]\nfile = "pub.csv"\n[recipe] ')], "unknown-period", "pub.csv", None, None,
+    ),
+    "feature that is no object": (lambda f: with_map(f, [1]), "bad-geojson", "b.geojson", None, "feature 1"),
+    "polygon without points": (lambda f: with_map(f, [{**square("A"), "geometry": {"type": "Polygon", "coordinates": [[]]}}]), "bad-geojson", "b.geojson", None, "feature 1"),
+    "coordinates that are not finite": (lambda f: with_map(f, [{**square("A"), "geometry": {"type": "Polygon", "coordinates": [[[0, float("nan")], [1, 0], [1, 1]]]}}]), "bad-geojson", "b.geojson", None, "feature 1"),
+    "weight too large": (lambda f: tree(f, "Infrastructure,2", "Infrastructure,1e308"), "bad-weight", "framework.csv", 3, "code"),
 }  # fmt: skip
 
 
@@ -198,6 +229,12 @@ EXCEL: dict[str, tuple[Callable[[Any], object], str, str, int | None, str | None
     "period turned into a date": (lambda b: b["Data"].__setitem__("B2", datetime(2022, 1, 1)), "period-is-a-date", "Data", 2, "B (period)"),
     "yes/no for a number": (lambda b: b["Data"].__setitem__("C2", True), "boolean", "Data", 2, "C (broadband)"),
     "text in a number": (lambda b: b["Data"].__setitem__("C2", "n.a. yet"), "text-for-number", "Data", 2, "C (broadband)"),
+    "error value": (lambda b: b["Data"].__setitem__("C2", "#N/A"), "spreadsheet-error", "Data", 2, "C"),
+    "error value for a weight": (lambda b: b["Framework"].__setitem__("E3", "#DIV/0!"), "spreadsheet-error", "Framework", 3, "E"),
+    "two sheets for the data": (lambda b: b.copy_worksheet(b["Data"]).__setattr__("title", "数据"), "two-sheets", None, None, None),
+    "Recipe without a header": (lambda b: b["Recipe"].delete_rows(1), "missing-column", "Recipe", None, None),
+    "cell at the far corner": (lambda b: b["Data"].__setitem__("XFD1048576", "x"), "sheet-too-large", None, None, None),
+    "files in a workbook": (lambda b: b["Recipe"].append(["files.data", "other.csv"]), "idle-setting", "Recipe", None, None),
     "no Framework sheet": (lambda b: b.remove(b["Framework"]), "no-sheet", None, None, None),
     "setting without a value": (lambda b: b["Recipe"].append(["recipe.ties", None]), "bad-setting", "Recipe", 13, "A (key)"),
     "unknown setting": (lambda b: b["Recipe"].append(["recipy.ties", "best"]), "unknown-setting", "Recipe", None, None),
@@ -234,6 +271,64 @@ def test_zip_bomb_and_broken_workbooks(tmp_path):
             biaochi.load(tmp_path / "b.xlsx")
         assert [p.kind for p in e.value.problems] == [kind.strip()]
         assert e.value.problems[0].place.file == "b.xlsx"
+
+
+@pytest.mark.extras
+def test_sheets_of_a_data_workbook(folder):
+    """One sheet is read; of several, one must be named; notes beside it harm nothing."""
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for i, title in enumerate(("2022", "2023")):
+        sheet = book.create_sheet(title)
+        for row in (
+            ["unit", "period", "broadband", "base_stations", "population", "outage", "online_sales"],
+            *([u, 2022 + i, 60.0 + n, 100 * n + 9, 1000, n + 1, 7 - n] for n, u in enumerate("ABCD")),
+        ):
+            sheet.append(row)
+    book.remove(book["Sheet"])
+    book.save(folder / "d.xlsx")
+    toml(folder, 'data = "data.csv"', 'data = "d.xlsx"')
+    with pytest.raises(BadInput, match="which sheet is meant"):
+        biaochi.load(folder)
+    toml(folder, 'data = "d.xlsx"', 'data = ["d.xlsx#2022", "d.xlsx#2023"]')
+    assert [str(p) for p in biaochi.load(folder).panel.periods] == ["2022", "2023"]
+
+
+@pytest.mark.extras
+def test_other_sheets_of_a_project_workbook_are_passed_over(tmp_path):
+    book = workbook(tmp_path / "p.xlsx")
+    notes = book.create_sheet("说明")
+    notes.merge_cells("A1:C1")
+    notes["A2"] = "=1+1"
+    book.save(tmp_path / "p.xlsx")
+    assert biaochi.load(tmp_path / "p.xlsx").panel.fingerprint == biaochi.load(tmp_path / "src").panel.fingerprint
+
+
+def test_json_tells_problems_too(folder, capsys, monkeypatch):
+    data(folder, "71.2", "71.2%")
+    monkeypatch.setattr("sys.argv", ["biaochi", "run", str(folder), "--json"])
+    assert _exit_code("en") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [(p["kind"], p["row"]) for p in told["problems"]] == [("percent-sign", 2)]
+
+
+def test_problems_of_the_recipe_come_with_those_of_the_data(folder):
+    data(folder, "71.2", "71.2%")
+    toml(folder, 'impute = "none"', 'impute = "mediann"')
+    with pytest.raises(BadInput) as e:
+        biaochi.load(folder)
+    assert {p.kind for p in e.value.problems} == {"percent-sign", "unknown-method"}
+
+
+def test_nothing_is_replaced_when_something_is_in_the_way(folder, capsys, monkeypatch):
+    out = folder / "out"
+    (out / "p.html").mkdir(parents=True)
+    (out / "p.xlsx").write_text("old")
+    monkeypatch.setattr("sys.argv", ["biaochi", "run", str(folder), "--out", str(out)])
+    assert _exit_code("zh") == 1
+    assert "同名文件夹" in capsys.readouterr().err
+    assert (out / "p.xlsx").read_text() == "old"
 
 
 def test_all_problems_at_once(folder):

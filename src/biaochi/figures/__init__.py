@@ -34,7 +34,7 @@ def finish(chart: alt.Chart | alt.LayerChart, title: str, subtitle: str, note: s
     lib = altair()
     heading = lib.Title(
         title,
-        subtitle=[*([subtitle] if subtitle else []), *textwrap.wrap(note, 42 if any(ord(c) > 0x2E80 for c in note) else 84)],
+        subtitle=[*([subtitle] if subtitle else []), *_lines(note)],
         anchor="start",
         fontSize=15,
         subtitleFontSize=13,
@@ -53,6 +53,13 @@ def finish(chart: alt.Chart | alt.LayerChart, title: str, subtitle: str, note: s
         )
         .configure_legend(labelFontSize=13, titleFontSize=13, titleFontWeight="normal")
     )
+
+
+def _lines(note: str) -> list[str]:
+    """A note in lines as wide as a chart; Chinese breaks anywhere."""
+    if any("\u4e00" <= c <= "\u9fff" for c in note):
+        return [note[i : i + 42] for i in range(0, len(note), 42)]
+    return textwrap.wrap(note, 84)
 
 
 def spec(chart: Any) -> str:

@@ -22,6 +22,7 @@ _FORMATS: dict[str, dict[str, Any]] = {
     "names": {"bold": True, "text_wrap": True, "valign": "bottom", "align": "right"},
     "code": {"bold": True, "bottom": 1, "align": "right"},
     "grey": {"font_color": "#5b6470", "italic": True},
+    "measure": {"font_color": "#5b6470", "italic": True, "align": "right"},
     "number": {"num_format": "#,##0.00"},
     "fine": {"num_format": "0.000"},
     "raw": {"num_format": "General"},
@@ -187,7 +188,7 @@ def _data(w: _Writer) -> None:
                             "采用值：除以分母、插补和异常值处理之后。蓝：本次插补；黄：异常值处理；灰：来源方给出的状态。批注给出上报值。"))  # fmt: skip
     sheet.write(3, 0, "; ".join(f"{k} = {v}" for k, v in legend(r, w.lang).items()), w.formats["grey"])
     units = [f"{n.unit} / {n.denominator}" if n.denominator else n.unit for n in (r.framework[c] for c in r.indicators)]
-    w.row(sheet, 7, [("", "grey"), ("", "grey"), (w.say("unit of measure", "计量单位"), "grey"), *((u, "grey") for u in units)])
+    w.row(sheet, 7, [("", "grey"), ("", "grey"), (w.say("unit of measure", "计量单位"), "grey"), *((u, "measure") for u in units)])
     forms = [_digits(values[..., i]) for i in range(len(r.indicators))]
     row = 8
     for p, period in enumerate(r.panel.periods):
