@@ -30,14 +30,16 @@ def schema(name: str) -> dict:
 
 @pytest.mark.extras
 def test_run_shows_a_ranking_and_writes_both_files(tmp_path):
-    done = biaochi("run", "desi-2022", cwd=tmp_path, LANG="en_GB.UTF-8")
+    done = biaochi("run", "desi-2022", "--no-files", cwd=tmp_path, LANG="en_GB.UTF-8")
     assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
     for said in ("FI", "Finland", "69.60", "Human capital", "71.39", "162 of 162 ranks equal", "largest difference 0.000065"):
         assert said in done.stdout
-    files = sorted(p.name for p in (tmp_path / "results" / "desi-2022").iterdir())
-    assert files == ["desi-2022.html", "desi-2022.xlsx"]
+    done = biaochi("run", "shanxi-cities", cwd=tmp_path)
+    files = sorted(p.name for p in (tmp_path / "results" / "shanxi-cities").iterdir())
+    assert files == ["shanxi-cities.html", "shanxi-cities.xlsx"]
     for name in files:
-        assert f"results/desi-2022/{name}" in done.stdout.replace(os.sep, "/")
+        assert f"results/shanxi-cities/{name}" in done.stdout.replace(os.sep, "/")
 
 
 def test_chinese_by_locale_and_by_option(tmp_path):

@@ -12,7 +12,7 @@ from biaochi.formula import BadFormula, parse
 from biaochi.table import Table, number, text
 
 codes = st.sampled_from(["I", "A", "B", "C", "a", "b", "c", "d", "e", "中", "1a", ""])
-usual = st.one_of(st.floats(-100, 100), st.integers(0, 5).map(float), st.just(float("nan")))
+usual = st.one_of(st.floats(-100, 100), st.integers(0, 5).map(float), st.floats(0, 1), st.just(float("nan")))
 numbers = st.one_of(
     usual,
     usual,
@@ -47,8 +47,8 @@ def trees(draw) -> list[Node]:
             Node(
                 f"x{i}", parents[i] if i < len(parents) else draw(st.sampled_from(parents)),
                 weight=draw(st.sampled_from([1.0, 2.0, 0.5, 1e-9])), direction=draw(st.sampled_from([1, 1, -1, Optimum(low, low + 1)])),
-                denominator=draw(st.sampled_from([None] * 6 + ["s", "s + t"])), goalposts=draw(st.sampled_from([None, None, (low - 5, low + 9)])),
-                formula=draw(st.sampled_from([None] * 5 + ["s / t", "growth_yoy(s)", "share(t) + ln(s)", "diff(s) ** 2", "s ** t ** s", "s / 0"])),
+                denominator=draw(st.sampled_from([None] * 15 + ["s", "s + t"])), goalposts=draw(st.sampled_from([None] * 9 + [(low - 5, low + 9)])),
+                formula=draw(st.sampled_from([None] * 30 + ["s / t", "s * 2 - t", "growth_yoy(s)", "share(t) + ln(s)", "diff(s) ** 2", "s ** t ** s", "s / 0"])),
                 overrides=draw(st.sampled_from([()] * 5 + [(("treat", Choice("winsorise")),), (("normalise", Choice("rank")),)])),
             )
         )  # fmt: skip
@@ -82,7 +82,7 @@ recipes = st.one_of(
         optional={k: st.sampled_from(v) for k, v in choices.items() if k not in (*rare, "constant", "nonpositive")},
     ),
     st.fixed_dictionaries({}, optional={k: st.sampled_from(v) for k, v in choices.items()}),
-    st.fixed_dictionaries({"scale": st.just("base"), "base": st.just("2022")}),
+    st.fixed_dictionaries({"scale": st.just("base"), "base": st.just("2022"), "constant": st.just("missing")}),
 )
 
 
