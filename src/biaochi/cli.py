@@ -326,19 +326,28 @@ def _show_problems(problems: tuple[Problem, ...], lang: Lang, most: int = 100) -
 @contextmanager
 def _progress(lang: Lang, quiet: bool) -> Iterator[Callable[[str, str], None]]:
     """Say on standard error what is being done, once work has taken more than a second."""
-    import time
+    import threading
 
-    began, shown = time.monotonic(), False
     live = sys.stderr.isatty() and not quiet
+    said = Text("", "")
+    late = threading.Event()
+
+    def show() -> None:
+        late.set()
+        click.echo(f"\r\x1b[K{said.to(lang)} …", err=True, nl=False)
 
     def tell(en: str, zh: str) -> None:
-        nonlocal shown
-        if live and (shown or time.monotonic() - began > 1.0):
-            shown = True
-            click.echo("\r\x1b[K" + Text(f"{en} …", f"{zh}……").to(lang), err=True, nl=False)
+        nonlocal said
+        said = Text(en, zh)
+        if late.is_set():
+            show()
 
+    timer = threading.Timer(1.0, show)
+    if live:
+        timer.start()
     try:
         yield tell
     finally:
-        if shown:
+        timer.cancel()
+        if late.is_set():
             click.echo("\r\x1b[K", err=True, nl=False)

@@ -152,3 +152,32 @@ def test_import_loads_nothing_heavy():
 def test_submodules_never_hide_the_functions():
     code = "import biaochi.run, biaochi.explain, biaochi; assert callable(biaochi.run) and callable(biaochi.explain); biaochi.run(*[getattr(biaochi.load('asem'), n) for n in ('framework', 'panel', 'recipe')])"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.extras
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_progress_is_shown_on_a_terminal_after_a_second(tmp_path):
+    import pty
+
+    reader, writer = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "biaochi", "run", "shanxi-cities", "--out", str(tmp_path)],
+        stdout=subprocess.DEVNULL,
+        stderr=writer,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )
+    os.close(writer)
+    said = b""
+    while True:
+        try:
+            chunk = os.read(reader, 4096)
+        except OSError:  # the other side is closed
+            break
+        if not chunk:
+            break
+        said += chunk
+    os.close(reader)
+    assert process.wait() == 0
+    assert b"drawing" in said
+    assert said.endswith(b"\r\x1b[K")
+    assert biaochi("run", "shanxi-cities", "--out", str(tmp_path)).stderr == ""

@@ -170,14 +170,15 @@ def _cell_problems(cells: Sequence[Any], header: Sequence[str], place: Place) ->
     for cell, name in zip(cells, header, strict=False):
         if not isinstance(cell, str):
             continue
-        at = replace(place, column=name)
         if len(cell) > LONGEST_CELL:
             what = Text(f"the cell holds {len(cell):,} characters: {shown(cell)}.", f"单元格有 {len(cell):,} 个字符：{shown(cell)}。")
-            yield Problem("cell-too-long", what, Text(f"A cell may hold {LONGEST_CELL:,}.", f"单元格最多 {LONGEST_CELL:,} 个字符。"), at)
+            yield Problem(
+                "cell-too-long", what, Text(f"A cell may hold {LONGEST_CELL:,}.", f"单元格最多 {LONGEST_CELL:,} 个字符。"), replace(place, column=name)
+            )
         if strange := CONTROL.search(cell):
             said = f"U+{ord(strange[0]):04X}"
             what = Text(f"the cell holds the control character {said}.", f"单元格含有控制字符 {said}。")
-            yield Problem("control-character", what, Text("Type the cell again.", "请重新录入该单元格。"), at)
+            yield Problem("control-character", what, Text("Type the cell again.", "请重新录入该单元格。"), replace(place, column=name))
 
 
 def _blank(cells: Sequence[Any]) -> bool:

@@ -31,7 +31,7 @@ def write_all(project: Project, result: Result, out: Path, lang: Lang, *, period
         tell("writing the workbook", "生成工作簿")
         write_workbook(project, result, Path(scratch) / f"{project.name}.xlsx", lang=lang)
         tell("drawing the report", "生成报告")
-        write_report(project, result, Path(scratch) / f"{project.name}.html", lang=lang, period=period)
+        write_report(project, result, Path(scratch) / f"{project.name}.html", lang=lang, period=period, tell=tell)
         made = sorted(Path(scratch).iterdir(), reverse=True)
         for p in made:
             os.replace(p, out / p.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,14 @@ MOST_NOTICES = 60
 
 
 def write_report(
-    project: Project, result: Result, path: str | Path, *, lang: Lang = "en", period: str | None = None, profiles: list[str] | None = None
+    project: Project,
+    result: Result,
+    path: str | Path,
+    *,
+    lang: Lang = "en",
+    period: str | None = None,
+    profiles: list[str] | None = None,
+    tell: Callable[[str, str], None] = lambda en, zh: None,
 ) -> None:
     """Write the report of one period as a single HTML file.
 
@@ -45,6 +53,8 @@ def write_report(
         The last period with scores by default.
     profiles : list of str, optional
         Codes of the units to profile; all of them by default, or the first 60 where there are more.
+    tell : callable, optional
+        Told in English and Chinese what is being done, for a progress line.
 
     Raises
     ------
@@ -57,16 +67,20 @@ def write_report(
         raise MissingExtra("jinja2", "plot") from None
     source = files("biaochi.reports").joinpath("report.html.j2").read_text(encoding="utf-8")
     env = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
-    page = env.from_string(source).render(**_page(project, result, lang, period, profiles))
+    page = env.from_string(source).render(**_page(project, result, lang, period, profiles, tell))
     Path(path).write_text(page, encoding="utf-8")
 
 
-def _page(project: Project, result: Result, lang: Lang, period: str | None, wanted: list[str] | None) -> dict[str, Any]:
+def _page(project: Project, result: Result, lang: Lang, period: str | None, wanted: list[str] | None, tell: Callable[[str, str], None]) -> dict[str, Any]:
     p = result.period_at(period)
     name = str(result.panel.periods[p])
     order = result.order(name)
     units, labels = result.panel.units, result.panel.labels(lang)
     shown = [result.panel.position(c) for c in wanted] if wanted is not None else order[:MOST_PROFILES]
+    profiles = []
+    for i, u in enumerate(shown, start=1):
+        tell(f"drawing profile {i} of {len(shown)}", f"绘制单位画像 {i}/{len(shown)}")
+        profiles.append(_profile(result, p, u, lang, labels[u]))
     first = [n for n in result.nodes if result.framework.levels[n.code] <= 1]
     lead = headline(result, name, lang)
     notices = [n.say(lang).strip() for n in result.notices]
@@ -79,7 +93,7 @@ def _page(project: Project, result: Result, lang: Lang, period: str | None, want
         "rows": [_row(result, p, u, [result.node_at(n.code) for n in first], labels[u], u in shown) for u in order[:MOST_ROWS]],
         "rows_left_out": max(len(order) - MOST_ROWS, 0), "reference": not result.counts[p].all(),
         "nodes": [_node(result, n, lang) for n in result.nodes],
-        "profiles": [_profile(result, p, u, lang, labels[u]) for u in shown], "legend": legend(result, lang),
+        "profiles": profiles, "legend": legend(result, lang),
         "profiles_note": Text(f"The first {len(shown)} of {len(units):,} units; write_report(..., profiles=[...]) in Python chooses others.", f"仅列前 {len(shown)} 个单位（共 {len(units)} 个）；在 Python 中可用 write_report(..., profiles=[...]) 指定。").to(lang)
         if wanted is None and len(units) > MOST_PROFILES else "",
         "method": method_rows(result, lang), "provenance": provenance(result, lang),
