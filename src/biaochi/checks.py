@@ -49,7 +49,9 @@ def choice_of(framework: Framework, recipe: Recipe, step: str, node: Node) -> tu
     method = REGISTRIES[step].get(str(choice.method))
     if method is not None and method.posts and node.goalposts:
         named = recipe.node.get(node.code, {}).get(step)
-        stated = {k for c in (own, named) if c is not None for k, _ in c.options}
+        before = recipe.choice(step, node.code, framework.levels[node.code], own, named=False)
+        kept = own if named is None or named.method in (None, before.method) else None
+        stated = {k for c in (kept, named) if c is not None for k, _ in c.options}
         options.update({k: v for k, v in zip(method.posts, node.goalposts, strict=True) if k not in stated})
     return str(choice.method), options
 
@@ -68,15 +70,16 @@ def recipe_problems(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
     yield from _level_targets(framework, recipe)
     for step in STEPS:
         said: set[tuple[str, str]] = set()
-        sound: dict[int, Choice] = {}  # by identity; holding the choice keeps its identity its own
+        sound: dict[tuple[int, int], tuple[Choice, Choice]] = {}  # by identity; holding the choices keeps their identity their own
         for node in framework.indicators if step in FOR_INDICATORS else _parents(framework):
             choice = recipe.choice(step, node.code, framework.levels[node.code], node.choice(step))
+            treat = recipe.choice("treat", node.code, framework.levels[node.code], node.choice("treat"))
             plain = node.goalposts is None and node.direction in (1, -1)
-            if plain and id(choice) in sound:
+            if plain and (id(choice), id(treat)) in sound:
                 continue  # the recipe's own choice, already found sound
             found = list(_choice_problems(framework, recipe, step, node))
             if plain and not found:
-                sound[id(choice)] = choice
+                sound[id(choice), id(treat)] = choice, treat
             for p in found:
                 if (p.kind, p.what.en) not in said:  # one global mistake is one problem, not one for each indicator
                     said.add((p.kind, p.what.en))
@@ -179,7 +182,7 @@ def _unit_problems(recipe: Recipe, node: Node, name: str, treatment: str) -> Ite
     if NORMALISERS[name].posts:
         yield Problem("posts-in-another-unit", Text(f"{node.code!r} has goalposts in its own unit, but {treatment} may take its logarithm.",
                       f"{node.code!r} 的上下限用其自身单位，而 {treatment} 可能对其取对数。"), fix, node.place)  # fmt: skip
-    elif recipe.scale in ("pooled", "base"):
+    elif recipe.scale != "period":
         yield Problem("periods-in-other-units", Text(f'scale = "{recipe.scale}" compares periods, but {treatment} treats each on its own and may take logarithms of some.',
                       f'scale = "{recipe.scale}" 要求各期可比，而 {treatment} 逐期处理，可能只对部分期取对数。'), fix, recipe.place)  # fmt: skip
 

@@ -135,6 +135,8 @@ def _steps(result: Result, node: Node, p: int, u: int) -> Iterator[Step]:
     yield Step(Text("value", "原始值"), stage["derived"], _raw(result, node, p, u))
     if node.divides_by is not None:
         yield Step(Text("denominated", "除以分母"), stage["denominated"], Text(f"divided by {node.denominator}", f"除以 {node.denominator}"))
+    if result.screened[p, u]:
+        yield Step(Text("screened", "筛选"), None, Text("left out: too little data, or dropped by the recipe", "未计入：数据不足，或被方案排除"))
     for bit, name, step, word in (
         (IMPUTED, "imputed", "impute", Text("imputed", "插补")),
         (TREATED, "treated", "treat", Text("treated", "异常值处理")),
@@ -171,10 +173,14 @@ def _direction(node: Node) -> Text:
 
 def _scale(result: Result, node: Node, p: int, i: int) -> Text:
     """What set the scale of an indicator in a period, in the indicator's own unit."""
-    name, _ = choice_of(result.framework, result.recipe, "normalise", node)
+    name, options = choice_of(result.framework, result.recipe, "normalise", node)
     if Trait.IGNORES_REF in REGISTRIES["normalise"][name].traits:
         return Text("fixed by its options", "由选项固定")
     x = np.where(result.counts[..., None], result.stages["treated"], np.nan)[..., i]
+    of = Text("values", "个值")
+    if isinstance(node.direction, Optimum):
+        x = np.maximum(np.maximum(node.direction.low - x, x - node.direction.high), 0.0)
+        of = Text("distances to the optimum", "个与适度值的距离")
     match result.recipe.scale:
         case "pooled":
             ref, over = x.ravel(), Text("all periods", "全部各期")
@@ -186,10 +192,11 @@ def _scale(result: Result, node: Node, p: int, i: int) -> Text:
     if not ref.size:
         return Text("no value sets it", "无可用参照值")
     low, high, mean = (shown(float(v)) for v in (ref.min(), ref.max(), ref.mean()))
-    sd = shown(float(ref.std(ddof=1))) if ref.size > 1 else "—"
+    ddof = int(options.get("ddof", 1))
+    sd = shown(float(ref.std(ddof=ddof))) if ref.size > ddof else "—"
     return Text(
-        f"{over.en}, {ref.size} values: lowest {low}, highest {high}, mean {mean}, standard deviation {sd}",
-        f"{over.zh}，{ref.size} 个值：最低 {low}，最高 {high}，均值 {mean}，标准差 {sd}",
+        f"{over.en}, {ref.size} {of.en}: lowest {low}, highest {high}, mean {mean}, standard deviation {sd}",
+        f"{over.zh}，{ref.size} {of.zh}：最低 {low}，最高 {high}，均值 {mean}，标准差 {sd}",
     )
 
 

@@ -125,7 +125,8 @@ def _value(node: ast.expr, series: Mapping[str, Array], setting: Setting) -> Arr
             return np.float64(value)  # type: ignore[arg-type, return-value]
         case ast.Call(ast.Name(name), [argument]):
             of = np.broadcast_to(_value(argument, series, setting), setting.counts.shape)
-            return FUNCTIONS[name](of, setting)
+            got = FUNCTIONS[name](of, setting)
+            return np.where(np.isfinite(got), got, np.nan)
     raise AssertionError(ast.dump(node))
 
 

@@ -51,6 +51,8 @@ class Method:
     traits: frozenset[Trait] = frozenset()
     posts: tuple[str, str] | None = None
     """Names of the two options that are stated in the indicator's own unit (low, high)."""
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Lowest and highest value of an option, where any number will not do."""
     options: Mapping[str, inspect.Parameter] = field(init=False)
     required: tuple[str, ...] = field(init=False)
     """Options without a default."""
@@ -103,7 +105,15 @@ def option_problems(family: Text, registry: Registry, name: str, options: Mappin
             Text("State it in the recipe or for the indicator.", "请在方案中或该指标处写明。"),
         )
     for key, value in sorted((k, v) for k, v in options.items() if k in method.options):
-        yield from _type_problems(name, key, value, str(method.options[key].annotation))
+        found = list(_type_problems(name, key, value, str(method.options[key].annotation)))
+        yield from found
+        low, high = method.limits.get(key, (-np.inf, np.inf))
+        if not found and key in method.limits and not low <= value <= high:
+            what = Text(
+                f"option {key!r} of {name} must lie between {low:g} and {high:g}; got {value!r}.",
+                f"{name} 的选项 {key!r} 应在 {low:g} 与 {high:g} 之间，得到 {value!r}。",
+            )
+            yield Problem("bad-option", what, _CORRECT)
 
 
 def _type_problems(name: str, key: str, value: Any, annotation: str) -> Iterator[Problem]:

@@ -93,15 +93,17 @@ class Recipe:
     place: Place = field(default=Place(), compare=False, repr=False)
     """Where the recipe came in, for messages."""
 
-    def choice(self, step: str, code: str, level: int, own: Choice | None = None) -> Choice:
+    def choice(self, step: str, code: str, level: int, own: Choice | None = None, *, named: bool = True) -> Choice:
         """The choice for a step at a node.
 
         The rule: recipe, then the recipe's level, then the framework's own entry, then the recipe's
         entry for the node; each is laid over the one before. A choice that names another method
         replaces everything; one that names the same method, or none, changes only the options it gives.
+        With ``named=False`` the recipe's entry for the node is left out.
         """
         got: Choice = getattr(self, step)
-        for stronger in (self.level.get(level, {}).get(step), own, self.node.get(code, {}).get(step)):
+        last = self.node.get(code, {}).get(step) if named else None
+        for stronger in (self.level.get(level, {}).get(step), own, last):
             if stronger is not None:
                 got = stronger.over(got)
         return got

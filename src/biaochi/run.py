@@ -289,8 +289,8 @@ def _settle_undefined(job: Job, z: Array, undefined: Mask) -> Array:
         refuse(
             Problem(
                 "constant",
-                Text(f"{n.code!r} has no spread in {p}: all units that count have the same value, or only one has any.",
-                     f"{n.code!r} 在 {p} 没有差异：各单位取值相同，或仅一个单位有值。"),
+                Text(f"{n.code!r} has no spread in {p}: all units that count have the same value, or at most one has any.",
+                     f"{n.code!r} 在 {p} 没有差异：各单位取值相同，或至多一个单位有值。"),
                 Text('Take it out, give it goalposts, or set constant = "missing" or a score in the recipe.',
                      '请移除该指标、设置固定上下限，或在方案中设 constant = "missing" 或一个分值。'),
                 n.place,

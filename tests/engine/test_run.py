@@ -435,3 +435,42 @@ def test_no_contributions_to_an_index_without_a_score():
     framework, panel = small({"a": [1, 2, 3], "b": [1, 2, np.nan]})
     r = biaochi.run(framework, panel, Recipe(min_children=1.0))
     assert np.isnan(r.contributions[0, 2]).all()
+
+
+@pytest.mark.parametrize(("ties", "want"), [("best", [1, 2, 2, 4]), ("worst", [1, 3, 3, 4]), ("average", [1, 2.5, 2.5, 4]), ("dense", [1, 2, 2, 3])])
+@pytest.mark.parametrize("options", [{}, {"exact": True}, {"decimals": 1}])
+def test_ties_beside_missing_scores(ties, want, options):
+    from biaochi.kernels.rank import rank
+
+    got = rank(np.array([[np.nan, 3.0, 2.0, np.nan, 2.0, 1.0, np.nan]]), ties=ties, **options)[0]
+    assert got[[1, 2, 4, 5]].tolist() == want
+    assert np.isnan(got[[0, 3, 6]]).all()
+
+
+def test_a_refusal_holds_for_each_indicator():
+    framework, panel = small({"a": [1, 2, 3], "b": [1, 2, 4]})
+    for code in "ab":
+        with pytest.raises(BadInput, match="compares periods"):
+            biaochi.run(framework, panel, biaochi.variant(Recipe(), scale="pooled", node={code: {"treat": "log_ct"}}))
+        with pytest.raises(BadInput, match="in its own unit"):
+            biaochi.run(framework, panel, biaochi.variant(Recipe(), normalise={"method": "goalposts", "low": 0, "high": 9}, node={code: {"treat": "log_ct"}}))
+
+
+def test_a_function_that_overflows_gives_no_value():
+    nodes = [Node("I"), Node("f", "I", formula="1 / share(s) + t * 0"), Node("t", "I"), Node("s", series=True)]
+    panel = Panel.of({"unit": ["x", "y", "z"] * 2, "period": ["2022"] * 3 + ["2023"] * 3, "s": [1.0, 2, -3, 1, 2, 1], "t": [1.0, 2, 3] * 2})
+    r = biaochi.run(Framework(nodes), panel)
+    assert np.isnan(r.stages["derived"][0, :, 0]).all()
+    assert not np.isnan(r.stages["derived"][1, :, 0]).any()
+
+
+def test_options_out_of_bounds_are_listed_with_their_place(folder):
+    path = folder / "biaochi.toml"
+    path.write_text(
+        path.read_text()
+        .replace('normalise = "minmax"', 'normalise = { method = "zscore", sd = 0, ddof = 2 }')
+        .replace('treat = "none"', 'treat = { method = "winsorise", max_points = -1 }')
+    )
+    with pytest.raises(BadInput) as e:
+        biaochi.load(folder) and biaochi.evaluate(folder)
+    assert [(p.kind, p.place.file) for p in e.value.problems] == [("bad-option", "biaochi.toml")] * 3

@@ -191,7 +191,13 @@ NORMALISERS = {
         _OECD,
         frozenset({Trait.AFFINE, Trait.UNIT_FREE, Trait.UNIT_INTERVAL, Trait.ORDER_PRESERVING}),
     ),
-    "zscore": Method(zscore, Text("z-score", "标准分法"), _OECD, frozenset({Trait.AFFINE, Trait.UNIT_FREE, Trait.ORDER_PRESERVING})),
+    "zscore": Method(
+        zscore,
+        Text("z-score", "标准分法"),
+        _OECD,
+        frozenset({Trait.AFFINE, Trait.UNIT_FREE, Trait.ORDER_PRESERVING}),
+        limits={"sd": (1e-50, 1e50), "ddof": (0, 1)},
+    ),
     "goalposts": Method(
         goalposts,
         Text("goalposts", "固定上下限法"),

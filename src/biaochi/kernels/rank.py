@@ -40,7 +40,7 @@ def rank(scores: Array, *, ties: Ties = "best", decimals: int | None = None, exa
     place = np.arange(1.0, s.shape[-1] + 1.0)
     new = np.ones(s.shape, bool)
     step = np.zeros(s.shape[:-1] + (1,)) if exact or decimals is not None else _noise(s)
-    new[..., 1:] = ordered[..., 1:] - ordered[..., :-1] > step
+    new[..., 1:] = ~(ordered[..., 1:] - ordered[..., :-1] <= step)  # a missing score is a run of its own
     if ties == "dense":
         got = np.cumsum(new, axis=-1).astype(float)
     else:

@@ -209,9 +209,11 @@ _CT = "COINr 1.1.14, Treat (COIN Tool, JRC 2019)"
 _ORDER = frozenset({Trait.ORDER_PRESERVING})
 _OWN_UNIT = _ORDER | {Trait.KEEPS_UNIT}
 
+_LIMITS = {"max_points": (0, 1e9), "skew": (0, 1e9)}
+
 TREATMENTS = {
     "none": Method(none, Text("none", "不处理"), "OECD/JRC Handbook (2008), step 5", _OWN_UNIT),
-    "winsorise": Method(winsorise, Text("winsorise", "缩尾"), _CT, _OWN_UNIT),
+    "winsorise": Method(winsorise, Text("winsorise", "缩尾"), _CT, _OWN_UNIT, limits=_LIMITS),
     "log_ct": Method(log_ct, Text("shifted logarithm", "平移取对数"), _CT, _ORDER),
-    "winsorise_then_log": Method(winsorise_then_log, Text("winsorise, then log", "先缩尾后取对数"), _CT, _ORDER),
+    "winsorise_then_log": Method(winsorise_then_log, Text("winsorise, then log", "先缩尾后取对数"), _CT, _ORDER, limits=_LIMITS),
 }
