@@ -16,7 +16,7 @@ from biaochi.kernels.treat import TREATMENTS
 from biaochi.kernels.weigh import WEIGHTINGS
 from biaochi.method import Registry, Trait, option_problems
 from biaochi.panel import Panel
-from biaochi.recipe import STEPS, Choice, Recipe
+from biaochi.recipe import STEPS, Choice, Recipe, setting_problems
 
 REGISTRIES: Mapping[str, Registry] = {
     "impute": IMPUTERS,
@@ -59,12 +59,18 @@ def choice_of(framework: Framework, recipe: Recipe, step: str, node: Node) -> tu
 def problems(framework: Framework, panel: Panel, recipe: Recipe) -> Iterator[Problem]:
     """Every problem of the three taken together."""
     yield from data_problems(framework, panel)
-    yield from recipe_problems(framework, recipe)
-    yield from _panel_targets(framework, panel, recipe)
+    found = list(recipe_problems(framework, recipe))
+    yield from found
+    if not any(p.kind == "bad-setting" for p in found):
+        yield from _panel_targets(framework, panel, recipe)
 
 
 def recipe_problems(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
     """Problems of a recipe for a framework, whatever the data."""
+    settings = list(setting_problems(recipe, recipe.place))
+    yield from settings
+    if settings:
+        return  # choices cannot be looked up in a recipe of the wrong shape
     for code, steps in recipe.node.items():
         yield from _node_targets(framework, recipe, code, steps)
     yield from _level_targets(framework, recipe)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import locale
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from biaochi import __version__
-from biaochi.errors import BadInput, BiaochiError, Lang, Place, Problem, Text
+from biaochi.errors import BadInput, BiaochiError, Lang, Place, Problem, Text, UnknownName
 
 FINE, BAD_INPUT, WRONG_USAGE = 0, 1, 2
 
@@ -51,6 +52,9 @@ def _exit_code(lang: Lang) -> int:
         return FINE
     except BadInput as e:
         _refused(e.problems, lang)
+    except UnknownName as e:  # a unit, period, method or example named on the command line
+        click.echo(e.text.to(lang), err=True)
+        return WRONG_USAGE
     except BiaochiError as e:
         _refused((Problem("refused", e.text, Text("", "")),), lang)
     except OSError as e:
@@ -62,7 +66,7 @@ def _exit_code(lang: Lang) -> int:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON (see docs/reference/json.md).")
-period_option = click.option("--period", metavar="PERIOD", help="The period to show; the last one by default.")
+period_option = click.option("--period", metavar="PERIOD", help="The period to show, the last one by default; --json has all.")
 lang_option = click.option("--lang", type=click.Choice(["zh", "en"]), expose_value=False, help="Language of the output; the locale's by default.")
 
 
@@ -76,9 +80,9 @@ def cli() -> None:
 @cli.command()
 @click.argument("project", metavar="PROJECT")
 @period_option
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the files; ./results/NAME by default.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Folder for the files; ./results/NAME by default.")
 @click.option("--no-files", is_flag=True, help="Write no files.")
-@click.option("--top", type=click.IntRange(1), default=60, show_default=True, help="Rows of the ranking to show.")
+@click.option("--top", type=click.IntRange(1), default=60, metavar="N", help="Rows of the ranking to show, 60 by default.")
 @json_option
 @lang_option
 @click.pass_obj
@@ -183,11 +187,11 @@ CHINESE = {
     "example": "列出自带示例，或将其复制到文件夹。",
     "new": "新建一个可直接运行、带注释的项目文件夹。",
     "--json": "输出 JSON（格式见 docs/reference/json.md）。",
-    "--period": "显示哪一期，默认最近一期。",
+    "--period": "显示哪一期，默认最近一期；--json 含全部各期。",
     "--lang": "输出语言，默认随系统区域设置。",
     "--out": "输出文件夹，默认 ./results/名称。",
     "--no-files": "不写文件。",
-    "--top": "排名表显示的行数。",
+    "--top": "排名表显示的行数，默认 60。",
     "--version": "显示版本并退出。",
     "--help": "显示本帮助并退出。",
 }
@@ -230,14 +234,29 @@ def usage_message(e: click.UsageError, lang: Lang) -> str:
     """What is wrong with the command as typed, and where help is."""
     said = e.format_message()
     if lang == "zh":
-        if isinstance(e, click.NoSuchOption):
-            said = f"没有选项 {e.option_name}。" + (f"是否想写 {'、'.join(e.possibilities)}？" if e.possibilities else "")
-        elif isinstance(e, click.MissingParameter) and e.param is not None:
-            said = f"缺少参数 {e.param.make_metavar(e.ctx or click.Context(cli))}。"
-        elif isinstance(e, click.BadParameter):
-            said = f"参数取值不对：{e.message}"
+        said = _usage_in_chinese(e, said)
     path = e.ctx.command_path if e.ctx else "biaochi"
     return Text(f"{said}\nHelp: {path} --help", f"{said}\n帮助：{path} --help").to(lang)
+
+
+def _usage_in_chinese(e: click.UsageError, said: str) -> str:
+    """The same in Chinese; click's own words only where there is nothing better."""
+    names = re.findall("'([^']+)'", said)
+    first = names[0] if names else ""
+    if isinstance(e, click.NoSuchOption):
+        return f"没有选项 {e.option_name}。" + (f"是否想写 {'、'.join(e.possibilities)}？" if e.possibilities else "")
+    if isinstance(e, click.MissingParameter) and e.param is not None:
+        return f"缺少参数 {e.param.make_metavar(e.ctx or click.Context(cli))}。"
+    if isinstance(e, click.BadParameter) and e.param is not None:
+        return f"{e.param.opts[0]} 的取值不对。"
+    for words, chinese in (
+        ("No such command", f"没有命令 {first}。"),
+        ("unexpected extra argument", "参数过多。"),
+        ("requires an argument", f"选项 {first} 需要取值。"),
+    ):
+        if words in said:
+            return chinese
+    return said
 
 
 def _run(source: str, period: str | None, out: Path | None, no_files: bool, top: int, as_json: bool, lang: Lang) -> None:

@@ -104,14 +104,30 @@ def _node(result: Result, node: Node, p: int, u: int) -> Explanation:
     at = result.node_at(node.code)
     children = result.framework.children(node.code)
     ranks = result.ranks[p, :, at]
+    how = _how_aggregated(result, node) if children else _how_normalised(result, node)
+    taken = _as_taken(result, node, float(result.scores[p, u, at]))
     return Explanation(
         node.code, Text(node.name("en"), node.name("zh")), result.panel.units[u].code, str(result.panel.periods[p]),
         _float(result.scores[p, u, at]), _float(ranks[u]), int((~np.isnan(ranks)).sum()), _float(result.shares[p, u, at]),
         result.effective_weights[node.code], _float(result.contributions[p, u, at]),
-        _how_aggregated(result, node) if children else _how_normalised(result, node),
+        Text(how.en + taken.en, how.zh + taken.zh),
         () if children else tuple(_steps(result, node, p, u)),
         tuple(_node(result, c, p, u) for c in children),
     )  # fmt: skip
+
+
+def _as_taken(result: Result, node: Node, score: float) -> Text:
+    """What the parent's geometric mean took in place of a score at or below 0, by the recipe's rule."""
+    rule = result.recipe.nonpositive
+    floor = 0.0 if isinstance(rule, str) else float(rule)
+    if node.parent is None or not (score <= 0 or score < floor):
+        return Text("", "")
+    name, _ = choice_of(result.framework, result.recipe, "aggregate", result.framework[node.parent])
+    if Trait.NEEDS_POSITIVE not in REGISTRIES["aggregate"][name].traits or not result.weights[result.node_at(node.code)] > 0:
+        return Text("", "")
+    if rule == "missing":
+        return Text("; left out by its parent, being at or below 0", "；不大于 0，上级未计入")
+    return Text(f"; taken as {floor:g} by its parent", f"；上级按 {floor:g} 计")
 
 
 def _how_aggregated(result: Result, node: Node) -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -276,6 +277,22 @@ def _cycle(n: Node, by_code: Mapping[str, Node]) -> Iterator[Problem]:
 
 
 def _number_problems(n: Node) -> Iterator[Problem]:
+    figures = {
+        "weight": (n.weight,),
+        "goalposts": n.goalposts or (),
+        "valid": [v for v in n.valid if v is not None],
+        "target": () if n.target is None else (n.target,),
+    }
+    wrong = [k for k, values in figures.items() if any(isinstance(v, (str, bool)) or not isinstance(v, numbers.Real) for v in values)]
+    choices = [n.aggregate] * (n.aggregate is not None) + [c for _, c in n.overrides]
+    wrong += ["overrides"] * any(s not in ("impute", "treat", "normalise") for s, _ in n.overrides) + ["choice of method"] * any(
+        not isinstance(c, Choice) for c in choices
+    )
+    if wrong:
+        yield _problem("bad-type", n, f"{', '.join(wrong)} of {n.code!r} cannot be used.", f"{n.code!r} 的 {'、'.join(wrong)} 无法使用。",
+                       "Give numbers as numbers, and overrides as (step, Choice) pairs for impute, treat or normalise.",
+                       "数值应为数字；overrides 应为 impute、treat、normalise 的 (步骤, Choice) 对。")  # fmt: skip
+        return
     if not 0 <= n.weight <= 1e50:
         yield _problem("bad-weight", n, f"the weight of {n.code!r} is {n.weight:g}.", f"{n.code!r} 的权重为 {n.weight:g}。",
                        "Weights are numbers from 0 up.", "权重须为不小于 0 的数。")  # fmt: skip

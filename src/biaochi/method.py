@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaochi.errors import Problem, Text, UnknownName, unknown
+from biaochi.errors import Problem, Text, unknown
 
 Array = NDArray[np.float64]
 
@@ -75,14 +75,6 @@ class Method:
 
 
 Registry = Mapping[str, Method]
-
-
-def pick(family: Text, registry: Registry, name: str) -> Method:
-    """The method of that name; `UnknownName` with the choices otherwise."""
-    try:
-        return registry[name]
-    except KeyError:
-        raise UnknownName(family, name, registry) from None
 
 
 _CORRECT = Text("Correct the recipe, or the framework where it says so.", "请更正方案；若写在指标体系中则更正指标体系。")

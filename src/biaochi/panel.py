@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -31,7 +31,7 @@ STATUSES = {
 """SDMX code list CL_OBS_STATUS 2.2."""
 _NO_VALUE = frozenset("HLMOQ")
 
-MOST_CELLS = 200_000_000
+MOST_CELLS = 50_000_000
 """Cells (period x unit x code) a panel may have."""
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -60,7 +60,6 @@ class Panel:
     status: NDArray[np.str_]
     source: NDArray[np.int32]
     sources: tuple[str, ...] = ("",)
-    unit_places: Mapping[str, Place] = field(default_factory=dict)
     origin: Callable[[int, int, int], Place] = lambda p, u, c: Place()
     """Where the cell (period, unit, code) came in."""
 
@@ -266,6 +265,10 @@ def _long(table: Table, period: str | None, at: Mapping[str, str | None], ignore
 def _wide(table: Table, period: str | None, at: Mapping[str, str | None], ignore: frozenset[str], found: list[Problem]) -> _Cells:
     units, periods = _keys(table, at, period, found)
     used = {c for f, c in at.items() if c and f in ("unit", "period", "source")}
+    if at["status"]:
+        found.append(Problem("status-in-wide", Text("a wide table cannot tell which of its values a status belongs to.", "宽表无法说明状态属于哪个数值。"),
+                             Text("Use the long form: unit, period, indicator, value, status.", "请改用长表：单位、期、指标、值、状态。"), table.place(None, at["status"])))  # fmt: skip
+        used.add(at["status"])
     codes = [c for c in table.columns if c not in used and c not in ignore]
     kept = [i for i in range(len(table)) if units[i] and periods[i]]
     source = [text(c) for c in table.columns[at["source"]]] if at["source"] else [""] * len(table)
@@ -309,7 +312,7 @@ def _assemble(parts: Sequence[_Cells], known: tuple[Unit, ...] | None, places: M
         n = int(first[p, u, c])
         return origin[n][0].place(origin[n][1]) if n >= 0 else Place()
 
-    return Panel(periods, units, codes, values, status, source, sources, places, cell_place)
+    return Panel(periods, units, codes, values, status, source, sources, cell_place)
 
 
 def _refuse_sparse(shape: tuple[int, int, int], found: list[Problem]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -52,6 +52,13 @@ class Choice:
 
 
 Overrides = Mapping[str, Choice]
+
+
+def _as_choice(value: Any) -> Any:
+    """A name is a choice without options; anything else is left for the checks to name."""
+    return Choice(value) if isinstance(value, str) else value
+
+
 _EMPTY: Mapping[Any, Overrides] = MappingProxyType({})
 
 
@@ -92,6 +99,18 @@ class Recipe:
     """Choices for one parent (weigh, aggregate) or one indicator (impute, treat, normalise)."""
     place: Place = field(default=Place(), compare=False, repr=False)
     """Where the recipe came in, for messages."""
+
+    def __post_init__(self) -> None:
+        for step in STEPS:
+            object.__setattr__(self, step, _as_choice(getattr(self, step)))
+        for key in ("level", "node"):
+            tables = getattr(self, key)
+            if isinstance(tables, Mapping):
+                frozen = {k: MappingProxyType({s: _as_choice(c) for s, c in v.items()}) if isinstance(v, Mapping) else v for k, v in tables.items()}
+                object.__setattr__(self, key, MappingProxyType(frozen))
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
 
     def choice(self, step: str, code: str, level: int, own: Choice | None = None, *, named: bool = True) -> Choice:
         """The choice for a step at a node.
@@ -151,7 +170,7 @@ class Recipe:
             elif key in ("level", "node"):
                 got[key] = _tables(key, value, place, found)
             else:
-                got[key] = _setting(key, value, place, found)
+                got[key] = _setting(key, value)
         if got.get("scale", "base") != "base" and "base" not in got:
             got["base"] = None  # a scale that has no base forgets the one before
         recipe = replace(base, place=place, **got)
@@ -164,64 +183,82 @@ class Recipe:
 
 
 _SEE = Text("See docs/guide/recipe.md.", "参见 docs/guide/recipe.md。")
-_KINDS: dict[str, tuple[type, ...]] = {
-    "range": (list, tuple), "scale": (str,), "base": (str, int), "min_share": (float, int), "keep": (list, tuple), "drop": (list, tuple),
-    "min_children": (float, int), "constant": (str, float, int), "nonpositive": (str, float, int),
-    "ties": (str,), "decimals": (int,),
-}  # fmt: skip
 
 
 def setting_problems(recipe: Recipe, place: Place = Place()) -> Iterator[Problem]:
-    """Settings whose values are not among those allowed."""
-    words = {
-        "scale": ("period", "pooled", "base", "fixed"),
-        "ties": ("best", "worst", "average", "dense"),
-        "constant": ("refuse", "missing"),
-        "nonpositive": ("refuse", "missing", "zero"),
-    }
-    for key, allowed in words.items():
-        value = getattr(recipe, key)
-        if isinstance(value, str) and value not in allowed:
-            numeric = [] if key in ("scale", "ties") else ["a number"]
-            yield Problem("bad-setting", unknown(Text(f"value of {key}", f"{key} 的取值"), value, [*allowed, *numeric]), _SEE, place)
-    for key in ("min_share", "min_children"):
-        value = getattr(recipe, key)
-        if not 0 <= value <= 1:
-            yield _wrong(key, value, "a share from 0 to 1", "0 到 1 之间的比例", place)
-    if not isinstance(recipe.nonpositive, str) and not 0 < recipe.nonpositive < float("inf"):
-        yield _wrong("nonpositive", recipe.nonpositive, "a floor above 0", "大于 0 的下限", place)
-    if not isinstance(recipe.constant, str) and not abs(recipe.constant) < float("inf"):
-        yield _wrong("constant", recipe.constant, "a finite number", "有限数", place)
-    if recipe.decimals is not None and not 0 <= recipe.decimals <= 15:
-        yield _wrong("decimals", recipe.decimals, "0 to 15", "0 到 15", place)
+    """Settings that are not what they must be, however the recipe was made."""
+    yield from _choice_shapes(recipe, place)
+    for key, (holds, en, zh) in _HOLDS.items():
+        if not holds(getattr(recipe, key)):
+            yield _wrong(key, getattr(recipe, key), en, zh, place)
     if (recipe.scale == "base") != (recipe.base is not None):
         yield _wrong("base", recipe.base, 'a period exactly when scale = "base"', '当且仅当 scale = "base" 时填写的期', place)
+
+
+def _choice_shapes(recipe: Recipe, place: Place) -> Iterator[Problem]:
+    for step in STEPS:
+        if not isinstance(getattr(recipe, step), Choice):
+            yield _wrong(step, getattr(recipe, step), "a method's name or a Choice", "方法名或 Choice", place)
+    for key in ("level", "node"):
+        for name, steps in getattr(recipe, key).items():
+            for step, choice in steps.items():
+                if step not in STEPS:
+                    yield Problem("unknown-step", unknown(Text("step", "步骤"), step, STEPS), _SEE, place)
+                elif not isinstance(choice, Choice):
+                    yield _wrong(f"{key}.{name}.{step}", choice, "a method's name or a Choice", "方法名或 Choice", place)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -1e50 <= value <= 1e50
+
+
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)
+
+
+def _is_range(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2 and all(map(_is_number, value)) and value[0] < value[1]
+
+
+def _one_of(*words: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and value in words
+
+
+_HOLDS: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
+    "range": (_is_range, "two numbers, the lower one first", "两个数，小者在前"),
+    "scale": (_one_of("period", "pooled", "base", "fixed"), "one of period, pooled, base, fixed", "period、pooled、base、fixed 之一"),
+    "base": (lambda v: v is None or isinstance(v, str), "a period", "期"),
+    "min_share": (_is_share, "a share from 0 to 1", "0 到 1 之间的比例"),
+    "min_children": (_is_share, "a share from 0 to 1", "0 到 1 之间的比例"),
+    "keep": (_is_names, "a list of unit codes", "单位代码列表"),
+    "drop": (_is_names, "a list of unit codes", "单位代码列表"),
+    "constant": (lambda v: _is_number(v) or v in ("refuse", "missing"), "refuse, missing, or a number", "refuse、missing 或一个数"),
+    "nonpositive": (
+        lambda v: v in ("refuse", "missing", "zero") or (_is_number(v) and v > 0),
+        "refuse, missing, zero, or a floor above 0",
+        "refuse、missing、zero 或大于 0 的下限",
+    ),
+    "ties": (_one_of("best", "worst", "average", "dense"), "one of best, worst, average, dense", "best、worst、average、dense 之一"),
+    "decimals": (lambda v: v is None or (isinstance(v, int) and not isinstance(v, bool) and 0 <= v <= 15), "a whole number from 0 to 15", "0 到 15 的整数"),
+}
+"""What the value of a setting must be: a test, and the words for it in English and Chinese."""
 
 
 def _wrong(key: str, value: object, en: str, zh: str, place: Place) -> Problem:
     return Problem("bad-setting", Text(f"{key} must be {en}; got {value!r}.", f"{key} 应为{zh}；得到 {value!r}。"), _SEE, place)
 
 
-def _setting(key: str, value: Any, place: Place, found: list[Problem]) -> Any:
-    """One setting that is not a choice of method; the default where it is faulty."""
-    kinds = _KINDS[key]
-    if not isinstance(value, kinds) or isinstance(value, bool):
-        names = " or ".join(k.__name__ for k in kinds if k is not tuple)
-        found.append(_wrong(key, value, names, names, place))
-        return getattr(Recipe(), key)
-    if key == "range":
-        return _range(value, place, found)
-    if key in ("keep", "drop"):
-        return tuple(str(v) for v in (value if isinstance(value, (list, tuple)) else ()))
-    return str(value) if key == "base" else value
-
-
-def _range(value: Any, place: Place, found: list[Problem]) -> tuple[float, float]:
-    numbers = [float(v) for v in value if isinstance(v, (int, float)) and not isinstance(v, bool)]
-    if len(value) != 2 or len(numbers) != 2 or not -float("inf") < numbers[0] < numbers[1] < float("inf"):
-        found.append(_wrong("range", value, "two numbers, the lower one first", "两个数，小者在前", place))
-        return Recipe().range
-    return numbers[0], numbers[1]
+def _setting(key: str, value: Any) -> Any:
+    """A setting as the recipe holds it; whether it is sound is asked afterwards."""
+    if key == "base" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if key in ("keep", "drop", "range") and isinstance(value, list):
+        return tuple(str(v) if isinstance(v, int) and key != "range" else float(v) if key == "range" and _is_number(v) else v for v in value)
+    return value
 
 
 def choice_from(step: str, value: Any) -> Choice | Text:

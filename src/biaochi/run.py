@@ -157,6 +157,7 @@ def normalise(job: Job, x: Array, counts: Mask) -> Array:
         if batch.method.posts:
             _mark_clipped(job, batch, v, options)
         out[..., batch.columns] = z * (high - low) + low if Trait.UNIT_INTERVAL in batch.method.traits else z
+    _note_idle_posts(job)
     undefined = ~np.isnan(x) & ~np.isfinite(out)
     return _settle_undefined(job, out, undefined) if undefined.any() else out
 
@@ -263,16 +264,32 @@ def _orient(v: Array, nodes: list[Node], batch: Batch) -> tuple[Array, dict[str,
         options.update(zip(posts, (np.minimum(low, high), np.maximum(low, high)), strict=True))
     for i, n in enumerate(nodes):
         if isinstance(n.direction, Optimum):
-            a, b = n.direction.low, n.direction.high
-            off = np.maximum(np.maximum(a - v[..., i], v[..., i] - b), 0.0)
+            between = (options[posts[0]][i], options[posts[1]][i]) if posts else None
+            out[..., i] = _from_optimum(v[..., i], n.direction, between)
             if posts:
-                span = np.where(v[..., i] < a, a - options[posts[0]][i], options[posts[1]][i] - b)
-                out[..., i] = np.where(off > 0, 1.0 - np.where(span > 0, off / span, np.inf), np.where(np.isnan(off), np.nan, 1.0))
-                out[..., i] = np.where(np.isneginf(out[..., i]), -1.0, out[..., i])
                 options[posts[0]][i], options[posts[1]][i] = 0.0, 1.0
-            else:
-                out[..., i] = 0.0 - off
     return out, options
+
+
+def _from_optimum(v: Array, best: Optimum, posts: tuple[float, float] | None) -> Array:
+    """Minus the distance to the optimum; with posts, 1 at the optimum and 0 at the post of either side."""
+    off = np.maximum(np.maximum(best.low - v, v - best.high), 0.0)
+    if posts is None:
+        return 0.0 - off
+    room = np.where(v < best.low, best.low - posts[0], posts[1] - best.high)
+    beyond = np.where(off > 0, 0.0, 1.0)  # where a post is the optimum itself, there is no room: 0 at once
+    return np.where(np.isnan(v), np.nan, np.where(room > 0, 1.0 - off / np.where(room > 0, room, 1.0), beyond))
+
+
+def _note_idle_posts(job: Job) -> None:
+    idle = [n.code for n in job.indicators if n.goalposts and not REGISTRIES["normalise"][choice_of(job.framework, job.recipe, "normalise", n)[0]].posts]
+    if idle:
+        told = ", ".join(idle[:5]) + (" …" if len(idle) > 5 else "")
+        job.note(
+            "idle-goalposts",
+            f"the goalposts of {len(idle)} indicators are not used by their normalisation ({told}).",
+            f"{len(idle)} 项指标的上下限未被其无量纲化方法使用（{told}）。",
+        )
 
 
 def _mark_clipped(job: Job, batch: Batch, v: Array, options: dict[str, Any]) -> None:

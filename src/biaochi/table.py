@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from biaochi.errors import Place, Problem, Text, nearest
+from biaochi.errors import BadInput, Place, Problem, Text, nearest
 from biaochi.method import Array
 
 MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "null", "..", "…", "—"})
@@ -60,18 +60,35 @@ class Table:
 
     @classmethod
     def of(cls, data: Any, name: str | None = None) -> Table:
-        """A table from a pandas, polars or Arrow frame, or from a mapping of columns."""
+        """A table from a pandas, polars or Arrow frame, or from a mapping of columns.
+
+        Raises
+        ------
+        BadInput
+            If it is none of these, or its columns differ in length or share a name.
+        """
         if isinstance(data, Table):
             return data
-        if isinstance(data, Mapping):
-            return cls({str(k): list(v) for k, v in data.items()}, name)
-        import narwhals as nw
-
         try:
-            frame = nw.from_native(data, eager_only=True)
-        except TypeError:
-            raise TypeError(f"a table must be a pandas, polars or Arrow frame or a mapping of columns; got {type(data).__name__}") from None
-        return cls({str(c): frame[c].to_list() for c in frame.columns}, name, rows=range(len(frame)))
+            columns = {str(k): list(v) for k, v in data.items()} if isinstance(data, Mapping) else _frame_columns(data)
+        except Exception as e:  # every frame library has errors of its own
+            what = Text(f"a table must be a pandas, polars or Arrow frame or a mapping of columns; got {type(data).__name__} ({e}).",
+                        f"表应为 pandas、polars、Arrow 数据框或列的映射；得到 {type(data).__name__}（{e}）。")  # fmt: skip
+            raise BadInput(
+                [Problem("not-a-table", what, Text("Collect a lazy frame; name each column once.", "惰性数据框请先 collect；列名不得重复。"), Place(name))]
+            ) from None
+        lengths = {k: len(v) for k, v in columns.items()}
+        if len(set(lengths.values())) > 1:
+            what = Text(f"the columns differ in length: {lengths}.", f"各列长度不同：{lengths}。")
+            raise BadInput([Problem("uneven-columns", what, Text("Give every column a value for each row.", "请补齐各列。"), Place(name))])
+        return cls(columns, name, rows=range(max(lengths.values(), default=0)))
+
+
+def _frame_columns(data: Any) -> dict[str, list[Any]]:
+    import narwhals as nw
+
+    frame = nw.from_native(data, eager_only=True)
+    return {str(c): frame[c].to_list() for c in frame.columns}
 
 
 def is_missing(cell: Any) -> bool:

@@ -38,7 +38,10 @@ def read_units(units: Any, found: list[Problem]) -> tuple[tuple[Unit, ...] | Non
     if units is None:
         return None, {}
     if isinstance(units, (list, tuple)) and all(isinstance(u, Unit) for u in units):
-        return tuple(units), {}
+        again = [u.code for i, u in enumerate(units) if not u.code or u.code in {v.code for v in units[:i]}]
+        found.extend(unit_code_problem(c, Place(), None) for c in again)
+        found.extend(unit_problems({u.code: u for u in units}, {}))
+        return tuple({u.code: u for u in units}.values()), {}
     table = Table.of(units)
     named = {f: find_column(table, names) for f, names in _UNIT_COLUMNS.items()}
     if named["code"] is None:
@@ -99,6 +102,6 @@ def unit_code_problem(code: str, place: Place, first: Place | None) -> Problem:
     if not code:
         return Problem("no-unit-code", Text("the row has no unit code.", "该行没有单位代码。"),
                        Text("Give every unit a code.", "请填写单位代码。"), place)  # fmt: skip
-    row = first.row if first else None
-    return Problem("duplicate-unit", Text(f"the unit {code!r} stands twice (first in row {row}).", f"单位 {code!r} 重复（首次出现于第 {row} 行）。"),
+    at = (f" (first in row {first.row})", f"（首次出现于第 {first.row} 行）") if first else ("", "")
+    return Problem("duplicate-unit", Text(f"the unit {code!r} stands twice{at[0]}.", f"单位 {code!r} 重复{at[1]}。"),
                    Text("Delete one of the rows.", "请删除其中一行。"), place)  # fmt: skip

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 import biaochi
-from biaochi import BadInput, Framework, Node, Panel, Recipe
+from biaochi import BadInput, Choice, Framework, Node, Panel, Recipe, Unit
 from biaochi.cli import _exit_code
-from biaochi.files.tree import framework_columns
 
 
 def data(folder: Path, old: str, new: str) -> None:
@@ -129,7 +128,7 @@ FOLDER: dict[str, tuple[Callable[[Path], object], str, str | None, int | None, s
     "unknown status": (
         lambda f: as_bytes(f / "data.csv", b"unit,period,indicator,value,status\nA,2022,broadband,1,X\n"), "unknown-status", "data.csv", 2, "status",
     ),
-    "outside the valid range": (lambda f: [tree(f, ",goalpost_low", ",valid_high"), tree(f, "%,1,0,100", "%,1,70,"), tree(f, ",goalpost_high", ",target")], "out-of-range", "data.csv", 2, "broadband"),
+    "outside the valid range": (lambda f: [tree(f, ",goalpost_low", ",valid_high"), tree(f, "%,1,0,100,,,goalposts", "%,1,70,,,,"), tree(f, ",goalpost_high", ",target")], "out-of-range", "data.csv", 2, "broadband"),
     "control character": (lambda f: edit(f / "units.csv", "City A", "City\x01A"), "control-character", "units.csv", 2, "name_en"),
     "ambiguous encoding": (lambda f: as_bytes(f / "units.csv", "code,name_zh\nA,太原\nB,太原\n".encode("gb2312")), "unknown-encoding", "units.csv", None, None),
     "mapped header that is not there": (lambda f: toml(f, "# [columns] ", '[columns]\nstatus = "flag"\n# '), "missing-column", "data.csv", None, None),
@@ -374,8 +373,27 @@ def test_frames_have_places_too():
     with pytest.raises(BadInput) as e:
         Panel.of({"unit": ["a", "b"], "period": ["2023", "2023"], "x": [1.0, "12%"]})
     assert [(p.place.row, p.place.column) for p in e.value.problems] == [(1, "x")]
-    with pytest.raises(TypeError, match="pandas, polars or Arrow"):
-        Panel.of(42)
+    for bad, kind in ((42, "not-a-table"), ({"unit": 3}, "not-a-table"), ({"unit": ["a"], "period": ["2023", "2024"]}, "uneven-columns")):
+        with pytest.raises(BadInput) as e:
+            Panel.of(bad)
+        assert [p.kind for p in e.value.problems] == [kind]
+    with pytest.raises(BadInput, match="'x' stands twice"):
+        Panel.of({"unit": ["x"], "a": [1.0]}, units=[Unit("x"), Unit("x")], period="2023")
+    wide = {"unit": ["x", "y"], "status": ["A", "P"], "a": [1.0, 2.0]}
+    with pytest.raises(BadInput, match="Use the long form"):
+        Panel.of(wide, period="2023")
+
+
+@pytest.mark.extras
+def test_lazy_and_ambiguous_frames_are_refused():
+    import pandas as pd
+    import polars as pl
+
+    twice = pd.DataFrame([["x", 1.0, 2.0]], columns=["unit", "a", "a"])
+    for frame in (pl.LazyFrame({"unit": ["x"], "a": [1.0]}), twice):
+        with pytest.raises(BadInput) as e:
+            Panel.of(frame, period="2023")
+        assert [p.kind for p in e.value.problems] == ["not-a-table"]
 
 
 def test_frameworks_in_python_are_checked():
@@ -392,6 +410,36 @@ def test_recipes_in_python_are_checked():
     with pytest.raises(BadInput) as e:
         Recipe.from_dict({"ties": "first", "range": [3, 1], "normalise": 7, "nonpositive": -1, "level": {"x": {}}, "decimals": 99})
     assert len(e.value.problems) >= 5
+    framework, panel = Framework([Node("I"), Node("a", "I")]), Panel.of({"unit": ["x", "y"], "a": [1.0, 2.0]}, period="2023")
+    for wrong in (
+        {"ties": "foo"}, {"scale": "base"}, {"scale": "foo"}, {"constant": "foo"}, {"range": (100, 0)}, {"keep": "xyz"}, {"decimals": 1.5}, {"treat": 7},
+        {"node": {"a": {"foo": Choice("none")}}}, {"level": {1: {"treat": 3}}}, {"min_share": "0.5"}, {"nonpositive": -1}, {"nonpositive": True},
+    ):  # fmt: skip
+        with pytest.raises(BadInput):
+            biaochi.run(framework, panel, Recipe(**wrong))
+    assert biaochi.run(framework, panel, Recipe(normalise="zscore", node={"a": {"treat": "winsorise"}})).scores.shape == (1, 2, 2)
+
+
+def test_recipes_cannot_be_changed():
+    recipe = Recipe(node={"a": {"treat": Choice("none")}})
+    for change in (lambda: recipe.node.__setitem__("b", {}), lambda: recipe.node["a"].__setitem__("treat", Choice("winsorise"))):
+        with pytest.raises((TypeError, AttributeError)):
+            change()
+    assert hash(recipe) == hash(Recipe(node={"a": {"treat": Choice("none")}}))
+
+
+def test_nodes_in_python_are_checked():
+    for wrong in (
+        {"weight": "2"},
+        {"aggregate": "geometric"},
+        {"overrides": (("foo", Choice("none")),)},
+        {"goalposts": ("a", 1)},
+        {"direction": 0},
+        {"direction": 2},
+    ):
+        with pytest.raises(BadInput):
+            Framework([Node("I"), Node("a", "I", **wrong)])
+    assert Framework([Node("I"), Node("a", "I", direction=-1.0)]).fingerprint == Framework([Node("I"), Node("a", "I", direction=-1)]).fingerprint
 
 
 @pytest.mark.parametrize(
@@ -419,9 +467,3 @@ def test_formulas_are_never_code(formula):
 
     with pytest.raises(BadFormula):
         parse(formula)
-
-
-def test_framework_table_round_trip(tmp_path):
-    for name in ("desi-2022", "hdi", "asem"):
-        framework = biaochi.load(name).framework
-        assert biaochi.read_framework(framework_columns(framework)).fingerprint == framework.fingerprint

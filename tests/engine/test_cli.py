@@ -88,7 +88,7 @@ def test_new_project_runs_at_once_and_examples_copy(tmp_path):
     assert "SOURCE.md" in {p.name for p in (tmp_path / "h").iterdir()}
     assert biaochi("check", "h", cwd=tmp_path).returncode == 0
     missing = biaochi("example", "hdj", cwd=tmp_path)
-    assert (missing.returncode, "Did you mean 'hdi'" in missing.stderr) == (1, True)
+    assert (missing.returncode, "Did you mean 'hdi'" in missing.stderr) == (2, True)
 
 
 def test_exit_codes(folder):
@@ -97,7 +97,7 @@ def test_exit_codes(folder):
     assert biaochi("nope").returncode == 2
     assert biaochi("run", "asem", "--top", "0").returncode == 2
     wrong_period = biaochi("run", "asem", "--period", "2019")
-    assert (wrong_period.returncode, "Choose from: 2018" in wrong_period.stderr) == (1, True)
+    assert (wrong_period.returncode, "Choose from: 2018" in wrong_period.stderr) == (2, True)
     (folder / "data.csv").write_text("unit,period,broadband\nA,2022,7%\nQ,2022,1\n")
     bad = biaochi("check", str(folder), "--json")
     assert bad.returncode == 1
@@ -132,6 +132,9 @@ def test_help_is_complete_in_both_languages():
     assert "Options" not in chinese.stdout
     assert "没有选项 --jsn" in biaochi("run", "asem", "--jsn", "--lang", "zh").stderr
     assert "缺少参数 PROJECT" in biaochi("run", "--lang", "zh").stderr
+    assert "没有命令 rum" in biaochi("--lang", "zh", "rum").stderr
+    assert "--top 的取值不对" in biaochi("run", "asem", "--top", "x", "--lang", "zh").stderr
+    assert "需要取值" in biaochi("run", "asem", "--lang", "zh", "--top").stderr
 
 
 def test_evaluate_is_run():

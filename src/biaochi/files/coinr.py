@@ -11,6 +11,7 @@ from biaochi.files import read_table
 from biaochi.framework import Framework, Node
 from biaochi.panel import Panel
 from biaochi.table import Table, find_column, missing_column, number, shown, text
+from biaochi.table import code as code_of
 
 _UNIT, _NAME, _TIME = "uCode", "uName", "Time"
 
@@ -113,8 +114,8 @@ def _units(data: Table, code: str, name: str | None, groups: list[str]) -> Table
     """The table of units inside iData: the first row of each unit."""
     first: dict[str, int] = {}
     for i, cell in enumerate(data.columns[code]):
-        if text(cell):
-            first.setdefault(text(cell), i)
+        if code_of(cell):
+            first.setdefault(code_of(cell), i)
     pick = {"code": list(first), **{g: [text(data.columns[g][i]) for i in first.values()] for g in groups}}
     if name:
         pick["name_en"] = [data.columns[name][i] for i in first.values()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -23,7 +24,7 @@ from biaochi.framework import Framework
 from biaochi.method import Array
 from biaochi.panel import COLUMNS, Panel
 from biaochi.recipe import Recipe
-from biaochi.table import Table, find_column, is_missing, missing_column, text
+from biaochi.table import Table, find_column, is_missing, missing_column, number, text
 
 EXAMPLES = ("desi-2022", "hdi", "asem", "shanxi-cities", "china-counties")
 """Projects that come with the package."""
@@ -89,14 +90,27 @@ def load(source: str | Path) -> Project:
             path = example_folder(str(source))
         if path.is_dir():
             path = path / "biaochi.toml"
-        there = path.is_file()
+        there = path.is_file() and path.suffix.lower() in (".toml", ".xlsx", ".xlsm")
     except (OSError, ValueError):  # a name no file can have
         there = False
     if not there:
-        what = unknown(Text("project", "项目"), str(source)[:80], EXAMPLES)
-        fix = Text("Or give a folder with biaochi.toml or an .xlsx workbook.", "也可给出含 biaochi.toml 的文件夹或 .xlsx 工作簿。")
-        refuse([Problem("no-project", what, fix, Place(str(source)[:80]))])
+        refuse([_no_project(str(source)[:80])])
     return _from_workbook(path) if path.suffix.lower() in (".xlsx", ".xlsm") else _from_folder(path)
+
+
+def _no_project(source: str) -> Problem:
+    """Why this is no project: a data file, a folder without biaochi.toml, or nothing at all."""
+    wanted = Text(
+        "A project is a folder with biaochi.toml, or an .xlsx workbook; biaochi new makes one.",
+        "项目应为含 biaochi.toml 的文件夹或 .xlsx 工作簿；可用 biaochi new 新建。",
+    )
+    path = Path(source)
+    with suppress(OSError, ValueError):
+        if path.is_dir():
+            return Problem("no-project", Text("the folder has no biaochi.toml.", "该文件夹中没有 biaochi.toml。"), wanted, Place(source))
+        if path.is_file():
+            return Problem("no-project", Text("this is a file, but not a project.", "这是一个文件，但不是项目。"), wanted, Place(source))
+    return Problem("no-project", unknown(Text("project", "项目"), source, EXAMPLES), wanted, Place(source))
 
 
 class _Collector:
@@ -304,8 +318,9 @@ def _toml_value(raw: Any) -> Any:
     if isinstance(raw, float):
         return int(raw) if raw.is_integer() else raw
     if isinstance(raw, str):
+        plain = raw.strip()
         try:
-            return tomllib.loads(f"x = {raw}")["x"] if raw.strip()[:1] in "[{" else raw.strip()
+            return tomllib.loads(f"x = {plain}")["x"] if plain[:1] in "[{" or isinstance(number(plain), float) else plain
         except (ValueError, RecursionError):
             return raw.strip()
     return raw

@@ -50,16 +50,16 @@ min_children = 0.5            # share of its children a node needs 下级可得�
 """
 
 _FRAMEWORK = """\
-code,parent,name_zh,name_en,weight,unit,direction,goalpost_low,goalpost_high,formula,kind
-index,,数字经济指数（示例）,Digital economy index (made-up example),,,,,,,
-infrastructure,index,基础设施,Infrastructure,2,,,,,,
-use,index,应用,Use,1,,,,,,
-broadband,infrastructure,宽带普及率,Broadband take-up,1,%,1,0,100,,
-stations,infrastructure,每万人5G基站数,5G base stations per 10 000 people,1,per 10 000 people,1,,,base_stations / population * 10000,
-outage,infrastructure,年均中断时间,Outage time,1,hours a year,-1,,,,
-online_sales,use,网上零售额占比,Online share of retail sales,1,%,1,,,,
-base_stations,,5G基站数,5G base stations,,number,,,,,series
-population,,常住人口,Resident population,,persons,,,,,series
+code,parent,name_zh,name_en,weight,unit,direction,goalpost_low,goalpost_high,formula,kind,normalise
+index,,数字经济指数（示例）,Digital economy index (made-up example),,,,,,,,
+infrastructure,index,基础设施,Infrastructure,2,,,,,,,
+use,index,应用,Use,1,,,,,,,
+broadband,infrastructure,宽带普及率,Broadband take-up,1,%,1,0,100,,,goalposts
+stations,infrastructure,每万人5G基站数,5G base stations per 10 000 people,1,per 10 000 people,1,,,base_stations / population * 10000,,
+outage,infrastructure,年均中断时间,Outage time,1,hours a year,-1,,,,,
+online_sales,use,网上零售额占比,Online share of retail sales,1,%,1,,,,,
+base_stations,,5G基站数,5G base stations,,number,,,,,series,
+population,,常住人口,Resident population,,persons,,,,,series,
 """
 
 _UNITS = """\

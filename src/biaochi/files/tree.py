@@ -180,27 +180,3 @@ def _choice(step: str, cell: Any, fault: Any) -> Choice | None:
         fault(step, "bad-choice", got, Text("", ""))
         return None
     return got
-
-
-def framework_columns(framework: Framework) -> dict[str, list[Any]]:
-    """A framework as the columns of a table that `read_framework` reads back to the same fingerprint."""
-    rows = [_row(n) for n in framework.nodes]
-    return {c: [r.get(c) for r in rows] for c in COLUMNS if any(r.get(c) not in (None, "") for r in rows)}
-
-
-def _row(n: Node) -> dict[str, Any]:
-    row: dict[str, Any] = {"code": n.code, "parent": n.parent, "kind": "series" if n.series else None}
-    row.update({f: getattr(n, f) for f in (*_PLAIN, "weight", "denominator", "target", "formula")})
-    row["direction"] = str(n.direction) if isinstance(n.direction, Optimum) else n.direction
-    row["valid_low"], row["valid_high"] = n.valid
-    row["goalpost_low"], row["goalpost_high"] = n.goalposts or (None, None)
-    row.update({s: _toml(c) for s, c in (*n.overrides, *([("aggregate", n.aggregate)] if n.aggregate else []))})
-    return row
-
-
-def _toml(choice: Choice) -> str:
-    import json
-
-    if choice.method and not choice.options:
-        return choice.method
-    return "{" + ", ".join(f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in choice.to_dict().items() if v is not None) + "}"

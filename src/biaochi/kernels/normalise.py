@@ -117,7 +117,7 @@ def goalposts(x: Array, ref: Array, *, low: float | Array, high: float | Array, 
 
 
 def rank(x: Array, ref: Array, *, ties: Literal["min", "max", "average", "dense"] = "min") -> Array:
-    """Rank in the reference, 1 for the lowest value: a higher value has a higher rank.
+    """Rank in the reference, 1 for the lowest value; between its neighbours if not in it.
 
     Parameters
     ----------
@@ -148,7 +148,8 @@ def rank(x: Array, ref: Array, *, ties: Literal["min", "max", "average", "dense"
             continue
         a = np.unique(a) if ties == "dense" else a
         below, upto = np.searchsorted(a, cols[at], "left"), np.searchsorted(a, cols[at], "right")
-        out[at] = {"min": below + 1, "dense": below + 1, "max": upto, "average": (below + 1 + upto) / 2}[ties]
+        got = {"min": below + 1, "dense": below + 1, "max": upto, "average": (below + 1 + upto) / 2}[ties]
+        out[at] = np.where(upto > below, got, below + 0.5)
     return np.moveaxis(np.where(np.isnan(cols), np.nan, out), -1, -2)
 
 
@@ -167,7 +168,7 @@ def percentile_rank(x: Array, ref: Array, *, ties: Literal["min", "max", "averag
     """
     r = rank(x, ref, ties=ties)
     n = (~np.isnan(ref)).sum(axis=-2, keepdims=True).astype(float)
-    return _ratio(r - 1.0, n - 1.0) if over == "steps" else _ratio(r, n)
+    return np.clip(_ratio(r - 1.0, n - 1.0) if over == "steps" else _ratio(r, n), 0.0, 1.0)
 
 
 def _flat(low: Array, high: Array) -> NDArray[np.bool_]:

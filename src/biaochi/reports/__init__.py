@@ -29,7 +29,7 @@ def write_all(project: Project, result: Result, out: Path, lang: Lang, *, period
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".writing-") as scratch:
         tell("writing the workbook", "生成工作簿")
-        write_workbook(project, result, Path(scratch) / f"{project.name}.xlsx", lang=lang)
+        write_workbook(project, result, Path(scratch) / f"{project.name}.xlsx", lang=lang, period=period)
         tell("drawing the report", "生成报告")
         write_report(project, result, Path(scratch) / f"{project.name}.html", lang=lang, period=period, tell=tell)
         made = sorted(Path(scratch).iterdir(), reverse=True)

@@ -109,7 +109,7 @@ def print_methods(document: list[dict[str, Any]], lang: Lang) -> None:
         members = [m for m in document if m["step"] == step]
         console.print(Line(f"{step}  {members[0]['family']}", style="bold"))
         for m in members:
-            console.print(Line(f"  {m['name']:20}").append(f"{m['label']}  ", style="cyan").append(m["summary"]), soft_wrap=True)
+            console.print(Line(f"  {m['name']:20}").append(f"{m['label']}  ", style="cyan").append(m["summary"] if lang == "en" else ""), soft_wrap=True)
             for name, default in m["options"].items():
                 told = Text("required", "必填").to(lang) if name in m["required"] else f"= {default}"
                 console.print(f"      {name} {told}", style="dim")

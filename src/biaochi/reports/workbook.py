@@ -39,7 +39,7 @@ _FORMATS: dict[str, dict[str, Any]] = {
 MOST_ROWS = 1_048_576
 
 
-def write_workbook(project: Project, result: Result, path: str | Path, *, lang: Lang = "en") -> None:
+def write_workbook(project: Project, result: Result, path: str | Path, *, lang: Lang = "en", period: str | None = None) -> None:
     """Write every table of a result to one Excel workbook.
 
     Parameters
@@ -50,6 +50,8 @@ def write_workbook(project: Project, result: Result, path: str | Path, *, lang: 
         The .xlsx file to write.
     lang : {"en", "zh"}
         Language of sheet names and headings; node names stand in both.
+    period : str, optional
+        The period of the sheet Results; the last one with scores by default.
     """
     try:
         import xlsxwriter
@@ -62,7 +64,7 @@ def write_workbook(project: Project, result: Result, path: str | Path, *, lang: 
     options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False}
     with xlsxwriter.Workbook(str(path), options) as book:
         book.set_properties({"title": project.title.to(lang), "comments": project.notice.to(lang)})
-        writer = _Writer(book, project, result, lang)
+        writer = _Writer(book, project, result, lang, str(result.panel.periods[result.period_at(period)]))
         for sheet in (_results, _ranks, _scores, _data, _weights, _method, _problems):
             sheet(writer)
 
@@ -70,8 +72,8 @@ def write_workbook(project: Project, result: Result, path: str | Path, *, lang: 
 class _Writer:
     """A workbook being written, with its formats and its language."""
 
-    def __init__(self, book: Any, project: Project, result: Result, lang: Lang) -> None:
-        self.book, self.project, self.result, self.lang = book, project, result, lang
+    def __init__(self, book: Any, project: Project, result: Result, lang: Lang, period: str) -> None:
+        self.book, self.project, self.result, self.lang, self.period = book, project, result, lang, period
         self.formats = {name: book.add_format(f) for name, f in _FORMATS.items()}
         self.score = "fine" if np.fmax.reduce(result.scores, axis=None, initial=0.0) <= 1.5 else "number"
 
@@ -134,9 +136,8 @@ class _Writer:
 
 def _results(w: _Writer) -> None:
     r, sheet = w.result, w.sheet("Results", "结果")
-    p = r.period_at()
-    period = str(r.panel.periods[p])
-    sheet.write(2, 0, f"{period}  {headline(r, None, w.lang)}")
+    p = r.period_at(w.period)
+    sheet.write(2, 0, f"{w.period}  {headline(r, w.period, w.lang)}")
     agreement = compare_published(r, w.project.published).text.to(w.lang) if w.project.published else ""
     sheet.write(3, 0, agreement)
     shown = [n.code for n in r.nodes if r.framework.levels[n.code] <= 1]
@@ -146,7 +147,7 @@ def _results(w: _Writer) -> None:
     at = [r.node_at(c) for c in shown]
     row = 8
     labels = r.panel.labels(w.lang)
-    for row, u in enumerate(r.order(), start=8):
+    for row, u in enumerate(r.order(w.period), start=8):
         rank = float(r.ranks[p, u, 0])
         form = "text" if rank == rank else "grey"
         w.row(
