@@ -21,7 +21,7 @@ check: setup         ## style, types, import contracts, generated pages
 bench: setup         ## timings, each beside a peer or a limit; appended to bench/results.jsonl
 	$(BIN)/python bench/run.py
 
-docs: setup          ## regenerate docs/reference and the README's picture
+docs: setup          ## regenerate docs/reference
 	$(BIN)/python docs/build.py
 
 serve:

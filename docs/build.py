@@ -53,7 +53,10 @@ def methods() -> str:
 
 
 def commands() -> str:
-    out = [NOTE + "# Commands\n\nExit codes: 0 fine, 1 problems in the input (all listed), 2 wrong usage. `biaochi evaluate` is `biaochi run`.\n"]
+    out = [
+        NOTE
+        + "# Commands\n\nExit codes: 0 fine; 1 problems in the input (all listed; nothing was written); 2 wrong usage (an unknown option, unit, period, method or example). `biaochi evaluate` is `biaochi run`.\n"
+    ]
     for lang in ("en", "zh"):
         group = build(lang)  # type: ignore[arg-type]
         out.append(f"\n## {'English' if lang == 'en' else '中文'}\n")

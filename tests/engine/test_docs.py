@@ -1,7 +1,11 @@
 """The docs name everything there is: methods, commands, options, settings, columns, public names; links lead somewhere."""
 
 import dataclasses
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,8 +23,10 @@ GUIDE = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "docs" / "guide
 DOCS = "\n".join(p.read_text(encoding="utf-8") for p in PAGES)
 
 
-def test_every_method_setting_and_function_is_in_the_guide():
-    wanted = {name for registry in REGISTRIES.values() for name in registry} | {f.name for f in dataclasses.fields(Recipe)} - {"place"}
+def test_every_setting_and_function_is_in_the_guide_and_every_method_in_the_docs():
+    methods = {name for registry in REGISTRIES.values() for name in registry}
+    assert [m for m in sorted(methods) if not re.search(rf"\b{m}\b", DOCS)] == []
+    wanted = {f.name for f in dataclasses.fields(Recipe)} - {"place"}
     wanted |= set(FUNCTIONS) | set(EXAMPLES) | {k for keys in SETTINGS.values() for k in keys}
     assert [w for w in sorted(wanted) if not re.search(rf"\b{re.escape(w)}\b", GUIDE)] == []
 
@@ -38,25 +44,38 @@ def test_links_lead_somewhere(page):
         assert target.startswith("http") or (page.parent / target).exists(), target
 
 
-def test_contributing_shows_a_diff_that_works():
-    """The method of CONTRIBUTING.md, typed in as shown, runs and holds its traits."""
+def test_the_diff_in_contributing_works(tmp_path):
+    """Applied to a copy of the package, the method runs in a recipe and passes the generic tests."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    diff = text.split("```diff\n", 1)[1].split("```", 1)[0]
-    added = [line[1:] for line in diff.splitlines() if line.startswith("+") and not line.startswith("+++")]
-    function = "\n".join(line for line in added if not line.strip().startswith('"share_of_best": '))
-    registry_line = next(line for line in added if line.strip().startswith('"share_of_best": '))
-    from biaochi.kernels import normalise
-
-    scope = dict(vars(normalise))
-    exec(compile(f"{function}\nLINE = {{{registry_line.strip()}}}", "CONTRIBUTING.md", "exec"), scope)
-    from tests.engine.test_traits import CHECKS, test_batch_equals_loop, test_input_is_left_untouched
-
-    method = scope["LINE"]["share_of_best"]
-    line = ("normalise", "share_of_best", method)
-    test_batch_equals_loop(*line)
-    test_input_is_left_untouched(*line)
-    for trait in method.traits:
-        CHECKS[trait](line)
+    diff = text.split("```diff\n", 1)[1].split("```", 1)[0].splitlines()[2:]
+    function, line = "\n".join(d[1:] for d in diff if d.startswith("+")).rsplit("\n", 1)
+    shutil.copytree(Path(biaochi.__file__).parent, tmp_path / "biaochi")
+    path = tmp_path / "biaochi" / "kernels" / "normalise.py"
+    source = path.read_text(encoding="utf-8")
+    path.write_text(source.replace("_OECD =", f"{function}\n\n\n_OECD =", 1).replace("NORMALISERS = {", f"NORMALISERS = {{\n{line}", 1), encoding="utf-8")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    code = "import biaochi, pathlib; p = biaochi.load('asem'); r = biaochi.run(p.framework, p.panel, biaochi.variant(p.recipe, normalise='logistic')); print(r, biaochi.__file__)"
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert "CHE" in done.stdout
+    assert str(tmp_path) in done.stdout
+    tests = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(ROOT),
+        str(ROOT / "tests" / "engine" / "test_traits.py"),
+        "-k",
+        "logistic",
+    ]
+    done = subprocess.run(tests, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "passed" in done.stdout
 
 
 def test_examples_say_where_they_come_from():

@@ -157,7 +157,7 @@ def _profile(result: Result, p: int, u: int, lang: Lang, name: str) -> dict[str,
     rows = []
     for i, n in enumerate(result.nodes):
         row = {"name": n.name(lang), "level": result.framework.levels[n.code], "score": float(result.scores[p, u, i]),
-               "rank": _rank(result.ranks[p, u, i]), "value": "", "used": "", "unit": n.unit, "marks": ""}  # fmt: skip
+               "rank": _rank(result.ranks[p, u, i]), "value": "", "used": "", "unit": n.unit, "marks": "", "among": _among(result, p, i)}  # fmt: skip
         if n.code in result.indicators:
             at = result.indicators.index(n.code)
             reported, used = (float(result.stages[stage][p, u, at]) for stage in ("derived", "treated"))
@@ -166,6 +166,12 @@ def _profile(result: Result, p: int, u: int, lang: Lang, name: str) -> dict[str,
     words = _standing(result, p, u, lang)
     return {"code": unit.code, "name": name, "words": words, "nodes": rows,
             "figure": {"id": f"fig-u-{unit.code}", "title": words, "svg": svg(profile(result, unit.code, period=period, lang=lang)), "spec": ""}}  # fmt: skip
+
+
+def _among(result: Result, p: int, i: int) -> list[float]:
+    """Lowest, median and highest score of the ranked units."""
+    scores = result.scores[p, :, i][result.counts[p] & ~np.isnan(result.scores[p, :, i])]
+    return [float(f(scores)) for f in (np.min, np.median, np.max)] if scores.size else [np.nan] * 3
 
 
 def figure(value: float) -> str:
