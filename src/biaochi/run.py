@@ -265,19 +265,20 @@ def _orient(v: Array, nodes: list[Node], batch: Batch) -> tuple[Array, dict[str,
     for i, n in enumerate(nodes):
         if isinstance(n.direction, Optimum):
             between = (options[posts[0]][i], options[posts[1]][i]) if posts else None
-            out[..., i] = _from_optimum(v[..., i], n.direction, between)
+            out[..., i] = _from_optimum(v[..., i], n.direction, between, clip=bool(options.get("clip", True)))
             if posts:
                 options[posts[0]][i], options[posts[1]][i] = 0.0, 1.0
     return out, options
 
 
-def _from_optimum(v: Array, best: Optimum, posts: tuple[float, float] | None) -> Array:
+def _from_optimum(v: Array, best: Optimum, posts: tuple[float, float] | None, *, clip: bool) -> Array:
     """Minus the distance to the optimum; with posts, 1 at the optimum and 0 at the post of either side."""
     off = np.maximum(np.maximum(best.low - v, v - best.high), 0.0)
     if posts is None:
         return 0.0 - off
     room = np.where(v < best.low, best.low - posts[0], posts[1] - best.high)
-    beyond = np.where(off > 0, 0.0, 1.0)  # where a post is the optimum itself, there is no room: 0 at once
+    outside = -1.0 if clip else 0.0  # where a post is the optimum itself there is no room: 0 at once, and held there if clipped
+    beyond = np.where(off > 0, outside, 1.0)
     return np.where(np.isnan(v), np.nan, np.where(room > 0, 1.0 - off / np.where(room > 0, room, 1.0), beyond))
 
 

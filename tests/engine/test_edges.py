@@ -172,3 +172,22 @@ def test_options_out_of_bounds_are_listed_with_their_place(folder):
     with pytest.raises(BadInput) as e:
         biaochi.load(folder) and biaochi.evaluate(folder)
     assert [(p.kind, p.place.file) for p in e.value.problems] == [("bad-option", "biaochi.toml")] * 3
+
+
+def test_an_optimum_at_its_own_post():
+    nodes = [Node("I"), Node("a", "I", direction=Optimum(0, 10), goalposts=(0, 20))]
+    framework, panel = small({"a": [-5, 0, 10, 15, 20, 30]}, nodes=nodes)
+    for clip, want, marked in ((True, [0, 100, 100, 50, 0, 0], [True, False, False, False, False, True]), (False, [0, 100, 100, 50, 0, -100], [False] * 6)):
+        r = biaochi.run(framework, panel, biaochi.variant(Recipe(), normalise={"method": "goalposts", "clip": clip}))
+        assert r.scores[0, :, 0].tolist() == want
+        assert (r.marks[0, :, 0] > 0).tolist() == marked
+
+
+def test_a_value_outside_the_reference_ranks_halfway_between_its_neighbours():
+    panel = Panel.of({"unit": list("xyz") * 2, "period": ["2020"] * 3 + ["2021"] * 3, "a": [1.0, 2, 4, 0, 3, 9]})
+    framework = Framework([Node("I"), Node("a", "I")])
+    for ties in ("min", "max", "average"):
+        recipe = biaochi.variant(Recipe(), scale="base", base="2020", normalise={"method": "percentile_rank", "ties": ties})
+        assert biaochi.run(framework, panel, recipe).scores[..., 0].tolist() == [[0, 50, 100], [0, 75, 100]]
+        ranks = biaochi.variant(recipe, normalise={"method": "rank", "ties": ties})
+        assert biaochi.run(framework, panel, ranks).scores[..., 0].tolist() == [[1, 2, 3], [0.5, 2.5, 3.5]]
