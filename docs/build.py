@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import itertools
+import re
 import sys
 from pathlib import Path
 
@@ -108,7 +109,11 @@ def api() -> str:
         thing = getattr(biaochi, name)
         if name.startswith("__"):
             continue
-        signature = "" if thing is biaochi.Recipe or not callable(thing) else str(inspect.signature(thing)).replace("biaochi.", "")
+        signature = (
+            ""
+            if thing is biaochi.Recipe or not callable(thing)
+            else re.sub("<function .*? at 0x[0-9a-f]+>", "...", str(inspect.signature(thing)).replace("biaochi.", ""))
+        )
         doc = inspect.getdoc(thing) or ""
         out.append(f"\n## {name}\n\n```text\n{name}{signature if len(signature) < 300 else '(...)'}\n\n{doc}\n```\n")
         if inspect.isclass(thing) and not issubclass(thing, (BaseException, click.Command)):

@@ -38,7 +38,7 @@ def write_report(
     lang: Lang = "en",
     period: str | None = None,
     profiles: list[str] | None = None,
-    tell: Callable[[str, str], None] = lambda en, zh: None,
+    tell: Callable[[str, str], None] | None = None,
 ) -> None:
     """Write the report of one period as a single HTML file.
 
@@ -67,7 +67,7 @@ def write_report(
         raise MissingExtra("jinja2", "plot") from None
     source = files("biaochi.reports").joinpath("report.html.j2").read_text(encoding="utf-8")
     env = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
-    page = env.from_string(source).render(**_page(project, result, lang, period, profiles, tell))
+    page = env.from_string(source).render(**_page(project, result, lang, period, profiles, tell or (lambda en, zh: None)))
     Path(path).write_text(page, encoding="utf-8")
 
 
