@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,11 +35,13 @@ class Formula:
     text: str
     names: frozenset[str]
     tree: ast.expr
+    found: tuple[str, ...]
+    """What the names v0, v1, ... of the tree stand for."""
 
     def compute(self, series: Mapping[str, Array], setting: Setting) -> Array:
         """The formula's values, (period, unit); NaN where an input is missing or a division is by zero."""
         with np.errstate(all="ignore"):
-            got = np.asarray(_value(self.tree, series, setting), float)
+            got = np.asarray(_value(self.tree, self.found, series, setting), float)
         got = np.broadcast_to(got, setting.counts.shape)
         return np.where(np.isfinite(got), got, np.nan)
 
@@ -58,19 +61,44 @@ def parse(source: str) -> Formula:
     >>> sorted(parse("patents / population * 10000").names)
     ['patents', 'population']
     """
-    if len(source) > 1000:
-        raise BadFormula(Text("a formula may have 1,000 characters.", "公式最多 1000 个字符。"))
+    if not isinstance(source, str) or len(source) > 1000:
+        raise BadFormula(Text("a formula is a text of up to 1,000 characters.", "公式为不超过 1000 个字符的文本。"))
+    plain, found = _tokens(source.strip())
     try:
-        tree = ast.parse(source.strip(), mode="eval").body
+        tree = ast.parse(plain, mode="eval").body
         names: set[str] = set()
-        _check(tree, names)
+        _check(tree, names, found)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as e:
         if isinstance(e, BadFormula):
             raise
         raise BadFormula(Text(f"{source!r} cannot be read as a formula.", f"{source!r} 不是可识别的公式。")) from None
     if not names:
         raise BadFormula(Text(f"{source!r} reads no series.", f"{source!r} 未引用任何序列。"))
-    return Formula(source.strip(), frozenset(names), tree)
+    return Formula(source.strip(), frozenset(names), tree, found)
+
+
+_TOKEN = re.compile(r"""'([^']+)'|"([^"]+)"|(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?(?!\w))|([^\W\d]\w*)|(\*\*|[-+*/(),]|\s+)""")
+
+
+def _tokens(source: str) -> tuple[str, tuple[str, ...]]:
+    """The formula with its names replaced by v0, v1, ..., and the names: read to the letter, whatever they are."""
+    out: list[str] = []
+    found: list[str] = []
+    at = 0
+    while at < len(source):
+        m = _TOKEN.match(source, at)
+        if m is None:
+            raise BadFormula(
+                Text(
+                    f"{source[at : at + 12]!r} is not allowed in a formula; put codes that are no plain names in quotes.",
+                    f"公式中不允许 {source[at : at + 12]!r}；不是普通名称的代码请加引号。",
+                )
+            )
+        name = m[1] or m[2] or m[4]
+        out.append(f" v{len(found)} " if name else m[0])
+        found += [name] if name else []
+        at = m.end()
+    return "".join(out).strip(), tuple(found)
 
 
 _BINARY: dict[type[ast.operator], Callable[[Array, Array], Array]] = {
@@ -82,50 +110,48 @@ _BINARY: dict[type[ast.operator], Callable[[Array, Array], Array]] = {
 }
 
 
-def _check(node: ast.expr, names: set[str]) -> None:
+def _check(node: ast.expr, names: set[str], found: tuple[str, ...]) -> None:
     match node:
         case ast.BinOp(left, op, right) if type(op) in _BINARY:
-            _check(left, names)
-            _check(right, names)
+            _check(left, names, found)
+            _check(right, names, found)
         case ast.UnaryOp(ast.USub() | ast.UAdd(), operand):
-            _check(operand, names)
+            _check(operand, names, found)
         case ast.Constant(int() | float() as value) if not isinstance(value, bool):
             if abs(float(value)) == np.inf:
                 raise BadFormula(Text("numbers must be finite.", "数字须为有限值。"))
-        case ast.Constant(str(value)):
-            names.add(value)
         case ast.Name(name):
-            names.add(name)
+            names.add(found[int(name[1:])])
         case ast.Call(ast.Name(name), [argument], []):
-            if name not in FUNCTIONS:
-                raise BadFormula(unknown(Text("formula function", "公式函数"), name, sorted(FUNCTIONS)))
-            _check(argument, names)
+            function = found[int(name[1:])]
+            if function not in FUNCTIONS:
+                raise BadFormula(unknown(Text("formula function", "公式函数"), function, sorted(FUNCTIONS)))
+            _check(argument, names, found)
         case _:
-            part = ast.unparse(node)
             raise BadFormula(
                 Text(
-                    f"{part!r} is not allowed in a formula: use series, numbers, + - * / **, brackets and {', '.join(sorted(FUNCTIONS))} of one argument.",
-                    f"公式中不允许 {part!r}：只能使用序列、数字、+ - * / **、括号，以及单参数函数 {', '.join(sorted(FUNCTIONS))}。",
+                    f"use series, numbers, + - * / **, brackets and {', '.join(sorted(FUNCTIONS))} of one argument.",
+                    f"只能使用序列、数字、+ - * / **、括号，以及单参数函数 {', '.join(sorted(FUNCTIONS))}。",
                 )
             )
 
 
-def _value(node: ast.expr, series: Mapping[str, Array], setting: Setting) -> Array:
+def _value(node: ast.expr, found: tuple[str, ...], series: Mapping[str, Array], setting: Setting) -> Array:
     match node:
         case ast.BinOp(left, op, right):
-            a, b = _value(left, series, setting), _value(right, series, setting)
+            a, b = _value(left, found, series, setting), _value(right, found, series, setting)
             got = _BINARY[type(op)](a, b)
             return np.where(np.isfinite(got) & ~np.isnan(a) & ~np.isnan(b), got, np.nan)
         case ast.UnaryOp(op, operand):
-            value = _value(operand, series, setting)
+            value = _value(operand, found, series, setting)
             return -value if isinstance(op, ast.USub) else value
-        case ast.Constant(str(name)) | ast.Name(name):
-            return series[name]
+        case ast.Name(name):
+            return series[found[int(name[1:])]]
         case ast.Constant(value):
             return np.float64(value)  # type: ignore[arg-type, return-value]
         case ast.Call(ast.Name(name), [argument]):
-            of = np.broadcast_to(_value(argument, series, setting), setting.counts.shape)
-            got = FUNCTIONS[name](of, setting)
+            of = np.broadcast_to(_value(argument, found, series, setting), setting.counts.shape)
+            got = FUNCTIONS[found[int(name[1:])]](of, setting)
             return np.where(np.isfinite(got), got, np.nan)
     raise AssertionError(ast.dump(node))
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from biaochi.checks import REGISTRIES, choice_of
 from biaochi.errors import Problem, Text
 from biaochi.framework import Framework, Node
-from biaochi.method import Array, Method
+from biaochi.method import Array, Method, is_number
 from biaochi.panel import Panel
 from biaochi.recipe import Recipe
 
@@ -39,7 +39,7 @@ class Job:
         groups: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
         for i, node in enumerate(self.indicators):
             name, options = choice_of(self.framework, self.recipe, step, node)
-            fixed = tuple(sorted((k, v) for k, v in options.items() if not _is_number(v)))
+            fixed = tuple(sorted((k, v) for k, v in options.items() if not is_number(v)))
             groups.setdefault((name, fixed, tuple(sorted(options))), []).append((i, options))
         for (name, fixed, keys), members in groups.items():
             options = dict(fixed)
@@ -95,7 +95,3 @@ class Tree:
     def children(self, parent: Node) -> tuple[list[Node], list[int]]:
         """The children of a parent and where they stand."""
         return self.kin[parent.code]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -37,6 +37,11 @@ class Trait(Enum):
     NEEDS_POSITIVE = "defined for values above 0 only (0 gives 0)"
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is one real number, Python's or NumPy's; NaN and truth values are not."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, (bool, np.bool_)) and bool(value == value)
+
+
 CONTEXT = frozenset({"counts", "groups", "weights"})
 """Keyword arguments of kernels that the run fills in; everything else is the user's option."""
 
@@ -109,11 +114,11 @@ def option_problems(family: Text, registry: Registry, name: str, options: Mappin
 
 
 def _type_problems(name: str, key: str, value: Any, annotation: str) -> Iterator[Problem]:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+    number = is_number(value)
     fits = (
         ("None" in annotation and value is None)
         or ("float" in annotation and number)
-        or ("int" in annotation and isinstance(value, int) and not isinstance(value, bool))
+        or ("int" in annotation and number and isinstance(value, (int, np.integer)))
         or ("bool" in annotation and isinstance(value, bool))
         or (annotation == "str" and isinstance(value, str))
         or ("Literal" in annotation and isinstance(value, str) and value in re.findall(r"[\"']([^\"']*)[\"']", annotation))

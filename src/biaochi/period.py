@@ -93,13 +93,27 @@ def period_fault(cell: object) -> Problem | None:
                 f"{str(cell)!r} is a calendar date, not a period." if dated else f"{cell!r} is not a period.",
                 f"{str(cell)!r} 是日期，不是期。" if dated else f"{cell!r} 不是可识别的期。",
             ),
-            Text("Write it as text: 2023, 2023-S1, 2023-Q3 or 2023-08.", "请以文本填写：2023、2023-S1、2023-Q3 或 2023-08。"),
+            _period_meant(cell) or Text("Write it as text: 2023, 2023-S1, 2023-Q3 or 2023-08.", "请以文本填写：2023、2023-S1、2023-Q3 或 2023-08。"),
         )
     return None
 
 
+def _period_meant(cell: object) -> Text | None:
+    """The period that a near miss such as 2023年8月, 2023Q1, 202308 or 2023.0 was meant to be."""
+    m = re.fullmatch(r"(\d{4})(?:\.0|年)?(?:[-/.]?(?:([QqSs季]?)(\d{1,2})(?:月|季度)?))?", str(cell).strip(), re.ASCII)
+    if not m:
+        return None
+    year, kind, part = m[1], (m[2] or "").upper().replace("季", "Q"), m[3]
+    meant = year if part is None else f"{year}-{kind}{part}" if kind else f"{year}-{int(part):02d}"
+    try:
+        Period.parse(meant)
+    except ValueError:
+        return None
+    return Text(f"Write {meant}.", f"请写 {meant}。")
+
+
 def period_text(cell: object) -> str:
     """A cell as period text: a whole number from a spreadsheet is a year."""
-    if isinstance(cell, float) and cell.is_integer():
+    if hasattr(cell, "is_integer") and not isinstance(cell, bool) and cell.is_integer():
         return str(int(cell))
     return str(cell)

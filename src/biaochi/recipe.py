@@ -9,8 +9,9 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from biaochi.errors import Place, Problem, Text, refuse, unknown
+from biaochi.errors import BadOption, Place, Problem, Text, refuse, unknown
 from biaochi.fingerprint import fingerprint
+from biaochi.method import is_number
 
 STEPS = ("impute", "treat", "normalise", "weigh", "aggregate")
 """The steps that are choices of a method, in the order they run."""
@@ -29,6 +30,14 @@ class Choice:
     method: str | None
     """None: keep the method of the less specific choice and change only the options given here."""
     options: tuple[tuple[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.options, tuple) or not all(isinstance(o, tuple) and len(o) == 2 and isinstance(o[0], str) for o in self.options):
+            raise BadOption(
+                "Choice",
+                "takes options as (name, value) pairs; Choice.of(method, name=value) makes them.",
+                "的选项应为 (名称, 值) 对，可用 Choice.of(方法, 名称=值)。",
+            )
 
     @classmethod
     def of(cls, method: str | None, **options: Any) -> Choice:
@@ -52,6 +61,11 @@ class Choice:
 
 
 Overrides = Mapping[str, Choice]
+
+
+def _key(table: str, key: Any) -> Any:
+    """Levels are numbers, also where they come as text."""
+    return int(key) if table == "level" and isinstance(key, str) and key.isdecimal() and len(key) < 3 else key
 
 
 def _as_choice(value: Any) -> Any:
@@ -106,7 +120,7 @@ class Recipe:
         for key in ("level", "node"):
             tables = getattr(self, key)
             if isinstance(tables, Mapping):
-                frozen = {k: MappingProxyType({s: _as_choice(c) for s, c in v.items()}) if isinstance(v, Mapping) else v for k, v in tables.items()}
+                frozen = {_key(key, k): MappingProxyType({s: _as_choice(c) for s, c in v.items()}) if isinstance(v, Mapping) else v for k, v in tables.items()}
                 object.__setattr__(self, key, MappingProxyType(frozen))
 
     def __hash__(self) -> int:
@@ -200,7 +214,11 @@ def _choice_shapes(recipe: Recipe, place: Place) -> Iterator[Problem]:
         if not isinstance(getattr(recipe, step), Choice):
             yield _wrong(step, getattr(recipe, step), "a method's name or a Choice", "方法名或 Choice", place)
     for key in ("level", "node"):
-        for name, steps in getattr(recipe, key).items():
+        tables = getattr(recipe, key)
+        if not isinstance(tables, Mapping) or not all(isinstance(steps, Mapping) for steps in tables.values()):
+            yield _wrong(key, tables, "a table of tables of steps", "由步骤表组成的表", place)
+            continue
+        for name, steps in tables.items():
             for step, choice in steps.items():
                 if step not in STEPS:
                     yield Problem("unknown-step", unknown(Text("step", "步骤"), step, STEPS), _SEE, place)
@@ -209,7 +227,7 @@ def _choice_shapes(recipe: Recipe, place: Place) -> Iterator[Problem]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and -1e50 <= value <= 1e50
+    return is_number(value) and -1e50 <= value <= 1e50
 
 
 def _is_share(value: Any) -> bool:
@@ -236,14 +254,18 @@ _HOLDS: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
     "min_children": (_is_share, "a share from 0 to 1", "0 到 1 之间的比例"),
     "keep": (_is_names, "a list of unit codes", "单位代码列表"),
     "drop": (_is_names, "a list of unit codes", "单位代码列表"),
-    "constant": (lambda v: _is_number(v) or v in ("refuse", "missing"), "refuse, missing, or a number", "refuse、missing 或一个数"),
+    "constant": (lambda v: _is_number(v) or (isinstance(v, str) and v in ("refuse", "missing")), "refuse, missing, or a number", "refuse、missing 或一个数"),
     "nonpositive": (
-        lambda v: v in ("refuse", "missing", "zero") or (_is_number(v) and v > 0),
+        lambda v: (isinstance(v, str) and v in ("refuse", "missing", "zero")) or (_is_number(v) and v > 0),
         "refuse, missing, zero, or a floor above 0",
         "refuse、missing、zero 或大于 0 的下限",
     ),
     "ties": (_one_of("best", "worst", "average", "dense"), "one of best, worst, average, dense", "best、worst、average、dense 之一"),
-    "decimals": (lambda v: v is None or (isinstance(v, int) and not isinstance(v, bool) and 0 <= v <= 15), "a whole number from 0 to 15", "0 到 15 的整数"),
+    "decimals": (
+        lambda v: v is None or (is_number(v) and 0 <= v <= 15 and int(v) == v and not isinstance(v, float)),
+        "a whole number from 0 to 15",
+        "0 到 15 的整数",
+    ),
 }
 """What the value of a setting must be: a test, and the words for it in English and Chinese."""
 

@@ -101,6 +101,8 @@ def is_missing(cell: Any) -> bool:
         return bool(cell != cell)  # float NaN, pandas NA and NaT
     except (TypeError, ArithmeticError):
         return True
+    except ValueError:  # an array in a cell
+        return False
 
 
 def text(cell: Any) -> str:
@@ -129,7 +131,7 @@ def number(cell: Any) -> float | tuple[str, Text, Text]:
     if isinstance(cell, (bool, np.bool_)):
         return ("boolean", Text(f"{cell} is a yes/no value, not a number.", f"{cell} 是逻辑值，不是数字。"), _WRITE_NUMBER)
     if isinstance(cell, (int, float, np.integer, np.floating)):
-        value = float(cell)
+        value = float(cell) if not isinstance(cell, int) or abs(cell) < 10**300 else np.inf  # float() of a larger one overflows
         return _not_finite(cell) if value in (np.inf, -np.inf) else value
     if is_missing(cell):
         return np.nan

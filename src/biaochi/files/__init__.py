@@ -11,26 +11,37 @@ from biaochi.files.excel import read_sheets
 from biaochi.files.parquet import read_parquet
 from biaochi.table import Table
 
+Reader = Callable[[Path, str, str], list[Table]]
 
-def _sheets(path: Path, name: str) -> list[Table]:
-    sheets = list(read_sheets(path, name).values())
+
+def _sheets(path: Path, name: str, sheet: str) -> list[Table]:
+    sheets = list(read_sheets(path, name, {sheet.lower()} if sheet else None).values())
     if not sheets:
-        refuse([Problem("empty-file", Text("all sheets are empty.", "所有工作表均为空。"), Text("Add a header and rows.", "请补充表头和数据。"), Place(name))])
+        what = (
+            Text(f"there is no sheet {sheet!r} with anything in it.", f"没有内容非空的工作表 {sheet!r}。")
+            if sheet
+            else Text("all sheets are empty.", "所有工作表均为空。")
+        )
+        refuse([Problem("empty-file", what, Text("Add a header and rows.", "请补充表头和数据。"), Place(name))])
     return sheets
 
 
-READERS: dict[str, Callable[[Path, str], list[Table]]] = {
-    ".csv": lambda path, name: [read_csv(path, name)],
-    ".tsv": lambda path, name: [read_csv(path, name)],
-    ".txt": lambda path, name: [read_csv(path, name)],
+def _text(path: Path, name: str, sheet: str) -> list[Table]:
+    return [read_csv(path, name)]
+
+
+READERS: dict[str, Reader] = {
+    ".csv": _text,
+    ".tsv": _text,
+    ".txt": _text,
     ".xlsx": _sheets,
     ".xlsm": _sheets,
-    ".parquet": lambda path, name: [read_parquet(path, name)],
+    ".parquet": lambda path, name, sheet: [read_parquet(path, name)],
 }
 """Formats a table can be read from, by file ending."""
 
 
-def read_tables(path: str | Path, name: str | None = None) -> list[Table]:
+def read_tables(path: str | Path, name: str | None = None, sheet: str = "") -> list[Table]:
     """Every table in a file (a workbook may hold several), its format told by its ending.
 
     Raises
@@ -47,24 +58,24 @@ def read_tables(path: str | Path, name: str | None = None) -> list[Table]:
         raise UnknownName(Text("file ending", "文件扩展名"), path.suffix, READERS)
     if not path.is_file():
         refuse([no_file(name)])
-    return reader(path, name)
+    return reader(path, name, sheet)
 
 
 def read_table(path: str | Path, *names: str, name: str | None = None) -> Table:
     """The one table of a file; in a workbook the sheet of one of these names, else the only one.
 
-    ``file.xlsx#Sheet`` names the sheet.
+    ``file.xlsx#Sheet`` names the sheet; others are then neither read nor checked.
 
     Raises
     ------
     BadInput
         Also when a workbook holds several sheets and none, or more than one, has such a name.
     """
-    file, _, wanted = str(path).partition("#")
-    name = (name or Path(file).name).partition("#")[0]
-    tables = read_tables(file, name)
-    named = [t for t in tables if t.sheet == wanted] if wanted else [t for t in tables if (t.sheet or "").lower() in names]
-    got = named or ([] if wanted else tables)
+    file, _, wanted = (str(path), "", "") if Path(path).is_file() else str(path).partition("#")
+    name = (name or Path(file).name) if not wanted else Path(file).name
+    tables = read_tables(file, name, wanted)
+    named = [t for t in tables if (t.sheet or "").lower() in names]
+    got = named or tables
     if len(got) != 1:
         sheets = ", ".join(repr(t.sheet) for t in tables)
         what = Text(f"which sheet is meant? There are {sheets}.", f"无法确定使用哪个工作表；现有：{sheets}。")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -84,13 +85,19 @@ def _strictly(raw: bytes, encoding: str, name: str) -> str:
 def _ambiguous(raw: bytes, text: str) -> bool:
     """Whether a UTF-8 text without any Chinese would be plain Chinese as GB18030, such as ̫ԭ for 太原."""
     foreign = re.findall("[^\\x00-\\x7f]+", text)
-    if not foreign or any(ord(c) > 0x7FF for run in foreign for c in run) or re.search("[A-Za-z][^\\x00-\\x7f]|[^\\x00-\\x7f][A-Za-z]", text):
+    if all(_one_script(run) for run in foreign):
         return False
     try:
         chinese = raw.decode("gb2312")
     except UnicodeDecodeError:
         return False
     return all("\u4e00" <= c <= "\u9fff" for c in chinese if ord(c) > 127)
+
+
+def _one_script(run: str) -> bool:
+    """Whether a run of characters could be a word or symbol: one script, nothing combining at its start."""
+    scripts = {unicodedata.name(c, "UNKNOWN").split()[0] for c in run if c.isalpha()}
+    return len(scripts) <= 1 and "UNKNOWN" not in scripts and unicodedata.category(run[0])[0] != "M" and all(unicodedata.category(c) != "Cn" for c in run)
 
 
 def _plausible_chinese(text: str) -> bool:
@@ -103,17 +110,38 @@ def _plausible_chinese(text: str) -> bool:
             everyday += 1
         except UnicodeEncodeError:
             pass
-    return everyday >= 0.7 * len(foreign)
+    if everyday < 0.7 * len(foreign):
+        return False
+    chinese = [c for c in foreign if "\u4e00" <= c <= "\u9fff"]
+    return len(chinese) < 6 or sum(c in _COMMON for c in chinese) >= 0.12 * len(chinese)
+
+
+_COMMON = frozenset(
+    "的一是不了人我在有他这中大来上国个到说们为子和你地出道也时年得就那要下以生会自着去之过家学对可她里后小么心多天而能好都然没日于起还发成事只作当想看文无开手"
+    "市省县区州盟旗镇乡村街道山西东南北京津沪渝冀晋辽吉黑苏浙皖闽赣鲁豫鄂湘粤桂琼川贵云藏陕甘青宁新疆蒙古江河湖海安徽福建四广门台湾香港原同泉长治城阳忻临汾运吕梁"
+    "数字经济指标体系代码名称单位期数值状态来源权重方向上级类型计量公式分母目标率比重占均户口万亿元百增业产值入支收企技术信息网络互联宽带基站普及覆盖服务教育研究投资"
+    "总量每平方公里米吨千瓦时度季月正逆向适备注说明甲乙丙丁全合计其它社会政府民公共农工商金融科软件传输电子务"
+)
+"""Characters that tables in Chinese are full of; text of another language misread as Chinese is not."""
+
+
+def _separator(content: str) -> tuple[str, str, int]:
+    """The text without Excel's ``sep=`` line, its separator, and the number of lines left out."""
+    lines = content.splitlines()
+    first = next((i for i, line in enumerate(lines) if line.strip()), 0)
+    if told := re.fullmatch("sep=(.)", lines[first].strip() if lines else ""):
+        return "\n".join(lines[first + 1 :]), told[1], first + 1  # Excel's own way to name it
+    bare = re.sub('"[^"]*"', "", lines[first] if lines else "")
+    return content, max(",;\t", key=bare.count), 0
 
 
 def _records(content: str, name: str, found: list[Problem]) -> Iterator[tuple[int, list[str]]]:
     """Non-blank records with the number of the line each starts on."""
-    first = content.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
+    content, delimiter, skipped = _separator(content)
     before = csv.field_size_limit(max(len(content), 1))
     try:
         reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
-        line = 1
+        line = 1 + skipped
         while True:
             try:
                 record = next(reader)
@@ -125,7 +153,7 @@ def _records(content: str, name: str, found: list[Problem]) -> Iterator[tuple[in
                 return
             if any(c.strip() for c in record):
                 yield line, record
-            line = reader.line_num + 1
+            line = reader.line_num + 1 + skipped
     finally:
         csv.field_size_limit(before)
 
