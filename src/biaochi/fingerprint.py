@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import numbers
 from typing import Any
 
 
@@ -19,6 +18,6 @@ def _settled(value: Any) -> Any:
         return {str(k): _settled(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_settled(v) for v in value]
-    if isinstance(value, numbers.Real) and not isinstance(value, (int, bool)):
-        value = float(value) if not isinstance(value, numbers.Integral) else int(value)
+    if hasattr(value, "item"):  # a NumPy number
+        value = value.item()
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import numbers
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from biaochi.errors import Place, Problem, Text, UnknownName, refuse, unknown
 from biaochi.fingerprint import fingerprint
 from biaochi.formula import BadFormula, Formula, parse
+from biaochi.method import is_number
 from biaochi.recipe import Choice
 
 
@@ -193,6 +193,10 @@ class Framework:
 
 def problems(nodes: tuple[Node, ...], place: Place = Place()) -> Iterator[Problem]:
     """Everything that keeps these nodes from being one tree."""
+    unusable = [p for n in nodes for p in _type_problems(n)]
+    yield from unusable
+    if unusable:
+        return
     by_code = {n.code: n for n in nodes}
     tree = [n for n in nodes if not n.series]
     parents = {n.parent for n in tree}
@@ -217,6 +221,42 @@ def problems(nodes: tuple[Node, ...], place: Place = Place()) -> Iterator[Proble
 
 def _problem(kind: str, n: Node, en: str, zh: str, fix_en: str, fix_zh: str) -> Problem:
     return Problem(kind, Text(en, zh), Text(fix_en, fix_zh), n.place)
+
+
+def _type_problems(n: Any) -> Iterator[Problem]:
+    """Entries of a node made in Python that are not what they must be."""
+    if not isinstance(n, Node):
+        yield Problem("bad-type", Text(f"{n!r} is not a Node.", f"{n!r} 不是 Node。"), Text("Give a list of Node.", "请给出 Node 列表。"))
+        return
+    wrong = [k for k, fits in _FITS.items() if not fits(getattr(n, k))]
+    if wrong:
+        yield Problem("bad-type", Text(f"{', '.join(wrong)} of {n.code!r} cannot be used.", f"{n.code!r} 的 {'、'.join(wrong)} 无法使用。"),
+                      Text("Numbers must be numbers, names and formulas texts, goalposts and valid pairs, overrides (step, Choice) pairs for impute, treat or normalise.",
+                           "数值应为数字，名称和公式应为文本，goalposts 与 valid 应为一对数，overrides 应为 impute、treat、normalise 的 (步骤, Choice) 对。"), n.place)  # fmt: skip
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and len(value) == 2
+
+
+_FITS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("code", "name_zh", "name_en", "unit", "owner", "frequency", "source", "definition"), _is_text),
+    **dict.fromkeys(("parent", "denominator", "formula"), lambda v: v is None or isinstance(v, str)),
+    "weight": is_number,
+    "target": lambda v: v is None or is_number(v),
+    "direction": lambda v: is_number(v) or (isinstance(v, Optimum) and is_number(v.low) and is_number(v.high)),
+    "goalposts": lambda v: v is None or (_is_pair(v) and all(map(is_number, v))),
+    "valid": lambda v: _is_pair(v) and all(b is None or is_number(b) for b in v),
+    "aggregate": lambda v: v is None or isinstance(v, Choice),
+    "overrides": lambda v: (
+        isinstance(v, (tuple, list)) and all(_is_pair(o) and o[0] in ("impute", "treat", "normalise") and isinstance(o[1], Choice) for o in v)
+    ),
+}
+"""What the entries of a node must be."""
 
 
 def _duplicates(nodes: tuple[Node, ...]) -> Iterator[Problem]:
@@ -277,22 +317,6 @@ def _cycle(n: Node, by_code: Mapping[str, Node]) -> Iterator[Problem]:
 
 
 def _number_problems(n: Node) -> Iterator[Problem]:
-    figures = {
-        "weight": (n.weight,),
-        "goalposts": n.goalposts or (),
-        "valid": [v for v in n.valid if v is not None],
-        "target": () if n.target is None else (n.target,),
-    }
-    wrong = [k for k, values in figures.items() if any(isinstance(v, (str, bool)) or not isinstance(v, numbers.Real) for v in values)]
-    choices = [n.aggregate] * (n.aggregate is not None) + [c for _, c in n.overrides]
-    wrong += ["overrides"] * any(s not in ("impute", "treat", "normalise") for s, _ in n.overrides) + ["choice of method"] * any(
-        not isinstance(c, Choice) for c in choices
-    )
-    if wrong:
-        yield _problem("bad-type", n, f"{', '.join(wrong)} of {n.code!r} cannot be used.", f"{n.code!r} 的 {'、'.join(wrong)} 无法使用。",
-                       "Give numbers as numbers, and overrides as (step, Choice) pairs for impute, treat or normalise.",
-                       "数值应为数字；overrides 应为 impute、treat、normalise 的 (步骤, Choice) 对。")  # fmt: skip
-        return
     if not 0 <= n.weight <= 1e50:
         yield _problem("bad-weight", n, f"the weight of {n.code!r} is {n.weight:g}.", f"{n.code!r} 的权重为 {n.weight:g}。",
                        "Weights are numbers from 0 up.", "权重须为不小于 0 的数。")  # fmt: skip

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from biaochi.errors import Place, Problem, Text, UnknownName, refuse, unknown
 from biaochi.method import Array
 from biaochi.period import Period, period_fault, period_text
-from biaochi.table import Table, code, find_column, is_missing, missing_column, numbers, text
+from biaochi.table import Table, code, find_column, is_missing, missing_column, number, numbers, text
 from biaochi.units import Unit, read_units, unit_code_problem
 
 STATUSES = {
@@ -101,10 +101,16 @@ class Panel:
         tables = [Table.of(d) for d in (data if isinstance(data, (list, tuple)) else [data])]
         found: list[Problem] = []
         known, places = read_units(units, found)
-        if isinstance(ignore, str):
-            raise TypeError("ignore must be a list of names, not one text")
+        if isinstance(ignore, str) or not isinstance(columns or {}, Mapping):
+            raise TypeError("ignore must be a list of names, columns a mapping")
+        found.extend(
+            Problem("unknown-setting", unknown(Text("kind of column", "列的种类"), key, list(COLUMNS)), Text("Correct it.", "请更正。"))
+            for key in sorted(set(columns or ()) - COLUMNS.keys())
+        )
         cells = [_cells(t, period, dict(columns or {}), frozenset(ignore), found) for t in tables]
         panel = _assemble([c for c in cells if c is not None], known, places, found)
+        if not found and not panel.codes:
+            found.append(Problem("no-rows", Text("there are no values.", "没有任何数值。"), Text("Add data.", "请补充数据。")))
         refuse(found)
         return panel
 
@@ -208,7 +214,7 @@ def _cells(table: Table, period: str | None, mapped: dict[str, str], ignore: fro
         return None
     if at["indicator"] and at["value"]:
         return _long(table, period, at, ignore, found)
-    return _wide(table, period, at, ignore, found)
+    return _wide(table, period, at, mapped, ignore, found)
 
 
 def _keys(table: Table, at: Mapping[str, str | None], period: str | None, found: list[Problem]) -> tuple[list[str], list[Any]]:
@@ -236,7 +242,8 @@ def _keys(table: Table, at: Mapping[str, str | None], period: str | None, found:
 def _long(table: Table, period: str | None, at: Mapping[str, str | None], ignore: frozenset[str], found: list[Problem]) -> _Cells:
     units, periods = _keys(table, at, period, found)
     codes = [code(c) for c in table.columns[str(at["indicator"])]]
-    values = numbers(table, str(at["value"]), found)
+    cells = [None if c in ignore else v for c, v in zip(codes, table.columns[str(at["value"])], strict=True)]
+    values = numbers(replace(table, columns={**table.columns, str(at["value"]): cells}), str(at["value"]), found)
     status = [text(c).upper() for c in table.columns[at["status"]]] if at["status"] else [""] * len(table)
     source = [text(c) for c in table.columns[at["source"]]] if at["source"] else [""] * len(table)
     found.extend(
@@ -262,13 +269,16 @@ def _long(table: Table, period: str | None, at: Mapping[str, str | None], ignore
     )  # fmt: skip
 
 
-def _wide(table: Table, period: str | None, at: Mapping[str, str | None], ignore: frozenset[str], found: list[Problem]) -> _Cells:
+def _wide(table: Table, period: str | None, at: Mapping[str, str | None], mapped: Container[str], ignore: frozenset[str], found: list[Problem]) -> _Cells:
     units, periods = _keys(table, at, period, found)
-    used = {c for f, c in at.items() if c and f in ("unit", "period", "source")}
+    for f, fits in (("status", lambda c: text(c).upper() in STATUSES), ("source", lambda c: isinstance(number(c), tuple))):
+        cells = [c for c in table.columns[str(at[f])] if not is_missing(c)] if at[f] else []
+        if f not in mapped and not any(map(fits, cells)):
+            at = {**at, f: None}  # an indicator that happens to go by this name
     if at["status"]:
         found.append(Problem("status-in-wide", Text("a wide table cannot tell which of its values a status belongs to.", "宽表无法说明状态属于哪个数值。"),
                              Text("Use the long form: unit, period, indicator, value, status.", "请改用长表：单位、期、指标、值、状态。"), table.place(None, at["status"])))  # fmt: skip
-        used.add(at["status"])
+    used = {c for f, c in at.items() if c and f in ("unit", "period", "source", "status")}
     codes = [c for c in table.columns if c not in used and c not in ignore]
     kept = [i for i in range(len(table)) if units[i] and periods[i]]
     source = [text(c) for c in table.columns[at["source"]]] if at["source"] else [""] * len(table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import total_ordering
+from typing import Any
 
 from biaochi.errors import Problem, Text
 
@@ -100,10 +101,10 @@ def period_fault(cell: object) -> Problem | None:
 
 def _period_meant(cell: object) -> Text | None:
     """The period that a near miss such as 2023年8月, 2023Q1, 202308 or 2023.0 was meant to be."""
-    m = re.fullmatch(r"(\d{4})(?:\.0|年)?(?:[-/.]?(?:([QqSs季]?)(\d{1,2})(?:月|季度)?))?", str(cell).strip(), re.ASCII)
+    m = re.fullmatch(r"(\d{4})(?:\.0|年)?(?:[-/.]?(?:([QqSs季]?)(\d{1,2})(月|季度)?))?", str(cell).strip(), re.ASCII)
     if not m:
         return None
-    year, kind, part = m[1], (m[2] or "").upper().replace("季", "Q"), m[3]
+    year, kind, part = m[1], "Q" if m[4] == "季度" else (m[2] or "").upper().replace("季", "Q"), m[3]
     meant = year if part is None else f"{year}-{kind}{part}" if kind else f"{year}-{int(part):02d}"
     try:
         Period.parse(meant)
@@ -112,7 +113,7 @@ def _period_meant(cell: object) -> Text | None:
     return Text(f"Write {meant}.", f"请写 {meant}。")
 
 
-def period_text(cell: object) -> str:
+def period_text(cell: Any) -> str:
     """A cell as period text: a whole number from a spreadsheet is a year."""
     if hasattr(cell, "is_integer") and not isinstance(cell, bool) and cell.is_integer():
         return str(int(cell))

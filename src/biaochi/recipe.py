@@ -227,7 +227,7 @@ def _choice_shapes(recipe: Recipe, place: Place) -> Iterator[Problem]:
 
 
 def _is_number(value: Any) -> bool:
-    return is_number(value) and -1e50 <= value <= 1e50
+    return is_number(value) and -1e50 <= float(value) <= 1e50
 
 
 def _is_share(value: Any) -> bool:

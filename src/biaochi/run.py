@@ -302,7 +302,9 @@ def _mark_clipped(job: Job, batch: Batch, v: Array, options: dict[str, Any]) -> 
 def _settle_undefined(job: Job, z: Array, undefined: Mask) -> Array:
     """Apply the recipe's ``constant`` rule where a value has no score: its scale has no spread."""
     rule = job.recipe.constant
-    where = [(job.indicators[i], job.panel.periods[p]) for p, i in np.argwhere(undefined.any(axis=1))]
+    of = {"base": f"base period {job.recipe.base}", "pooled": "all periods"}.get(job.recipe.scale)
+    cells = {(i, of or str(job.panel.periods[p])): None for p, i in np.argwhere(undefined.any(axis=1))}
+    where = [(job.indicators[i], period) for i, period in cells]
     if rule == "refuse":
         refuse(
             Problem(

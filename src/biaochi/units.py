@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from biaochi.errors import Place, Problem, Text, unknown
-from biaochi.table import Table, code, find_column, missing_column
+from biaochi.errors import Place, Problem, Text, refuse, unknown
+from biaochi.table import Table, code, find_column, missing_column, text
 
 
 @dataclass(frozen=True)
@@ -38,33 +38,57 @@ def read_units(units: Any, found: list[Problem]) -> tuple[tuple[Unit, ...] | Non
     if units is None:
         return None, {}
     if isinstance(units, (list, tuple)) and all(isinstance(u, Unit) for u in units):
-        again = [u.code for i, u in enumerate(units) if not u.code or u.code in {v.code for v in units[:i]}]
-        found.extend(unit_code_problem(c, Place(), None) for c in again)
-        found.extend(unit_problems({u.code: u for u in units}, {}))
-        return tuple({u.code: u for u in units}.values()), {}
+        return _given(tuple(units), found), {}
     table = Table.of(units)
     named = {f: find_column(table, names) for f, names in _UNIT_COLUMNS.items()}
     if named["code"] is None:
         found.append(missing_column(table, _UNIT_COLUMNS["code"], Text("the unit's code", "单位代码")))
         return None, {}
-    groupings = [c for c in table.columns if c not in named.values()]
+    known = {code(c) for c in table.columns[named["code"]]} - {""}
+    if not known:
+        found.append(Problem("no-rows", Text("the table of units has no rows.", "单位表没有数据行。"), Text("Add the units.", "请补充单位。"), table.place()))
+        return None, {}
     out: dict[str, Unit] = {}
     places: dict[str, Place] = {}
     for i, row in table.records():
-        cell = {f: code(row[c]) if c else "" for f, c in named.items()}
-        unit, place = cell["code"], table.place(i, named["code"])
-        if not unit or unit in out:
-            found.append(unit_code_problem(unit, place, places.get(unit)))
+        unit = _unit(table, i, row, named, known, found)
+        place = table.place(i, named["code"])
+        if not unit.code or unit.code in out:
+            found.append(unit_code_problem(unit.code, place, places.get(unit.code)))
             continue
-        if cell["ranked"].lower() not in _NO | _YES:
-            found.append(Problem("bad-ranked", Text(f"{cell['ranked']!r} is neither yes nor no.", f"{cell['ranked']!r} 既不是“是”也不是“否”。"),
-                                 Text("Write yes or no.", "请填“是”或“否”。"), table.place(i, named["ranked"])))  # fmt: skip
-        groups = tuple((g, code(row[g])) for g in sorted(groupings) if code(row[g]))
-        ranked = cell["ranked"].lower() not in _NO
-        out[unit] = Unit(unit, cell["name_zh"], cell["name_en"], cell["parent"] or None, ranked, groups)
-        places[unit] = place
+        out[unit.code], places[unit.code] = unit, place
     found.extend(unit_problems(out, places))
     return tuple(out.values()), places
+
+
+def _given(units: tuple[Unit, ...], found: list[Problem]) -> tuple[Unit, ...]:
+    """Units made in Python, each code once."""
+    odd = [u for u in units if not isinstance(u.code, str) or not all(isinstance(g, tuple) and len(g) == 2 for g in u.groups)]
+    if odd:
+        what = Text(f"{odd[0]!r} cannot be used.", f"{odd[0]!r} 无法使用。")
+        refuse(
+            [*found, Problem("bad-type", what, Text("The code is a text, groups are (grouping, group) pairs.", "代码应为文本，groups 应为 (分组, 组) 对。"))]
+        )
+    again = [u.code for i, u in enumerate(units) if not u.code or u.code in {v.code for v in units[:i]}]
+    found.extend(unit_code_problem(c, Place(), None) for c in again)
+    by_code = {u.code: u for u in units}
+    found.extend(unit_problems(by_code, {}))
+    return tuple(by_code.values())
+
+
+def _unit(table: Table, i: int, row: Mapping[str, Any], named: Mapping[str, str | None], known: Container[str], found: list[Problem]) -> Unit:
+    """One row of a table of units."""
+    cell = {f: code(row[c]) if c else "" for f, c in named.items()}
+    if cell["ranked"].lower() not in _NO | _YES:
+        what = Text(f"{cell['ranked']!r} is neither yes nor no.", f"{cell['ranked']!r} 既不是“是”也不是“否”。")
+        found.append(Problem("bad-ranked", what, Text("Write yes or no.", "请填“是”或“否”。"), table.place(i, named["ranked"])))
+    groupings = sorted(c for c in table.columns if c not in named.values())
+    unclear = Text("NA may be the name of a group or a missing one.", "NA 可能是组名，也可能表示缺失。")
+    fix = Text("Leave the cell empty, or write the name out.", "请留空，或写出全称。")
+    found.extend(Problem("group-or-missing", unclear, fix, table.place(i, g)) for g in groupings if code(row[g]) in ("NA", "N/A", "n/a"))
+    parent = cell["parent"] if cell["parent"] in known else text(cell["parent"])
+    groups = tuple((g, code(row[g])) for g in groupings if code(row[g]))
+    return Unit(cell["code"], cell["name_zh"], cell["name_en"], parent or None, cell["ranked"].lower() not in _NO, groups)
 
 
 _UNIT_COLUMNS: Mapping[str, tuple[str, ...]] = {

@@ -33,7 +33,7 @@ def test_empty_reference_gives_no_score():
     panel = Panel.of({"unit": ["x", "y"] * 2, "period": ["2020"] * 2 + ["2021"] * 2, "a": [np.nan, np.nan, 1, 2], "b": [1.0, 2, 3, 4]})
     framework = Framework([Node("I"), Node("a", "I"), Node("b", "I")])
     for method in ("percentile_rank", "rank", "minmax"):
-        with pytest.raises(BadInput, match="'a' has no spread in 2021"):
+        with pytest.raises(BadInput, match="'a' has no spread in base period 2020"):
             biaochi.run(framework, panel, biaochi.variant(Recipe(), scale="base", base="2020", normalise=method))
 
 

@@ -48,9 +48,11 @@ def read_coinr(idata: Any, imeta: Any, *, period: str | None = None, ignore: Ite
     framework = Framework(nodes, place=meta.place())
     kept = set(framework.inputs) | {c for c in (column[_UNIT], column[_TIME]) if c}
     passed = [c for c in data.columns if c not in kept and (c in groups or c in other or c == column[_NAME])]
+    units = _units(data, str(column[_UNIT]), column[_NAME], [g for g in groups if g in data.columns], found)
+    refuse(found)
     panel = Panel.of(
         data,
-        units=_units(data, str(column[_UNIT]), column[_NAME], [g for g in groups if g in data.columns]),
+        units=units,
         period=period,
         columns={"unit": str(column[_UNIT]), **({"period": str(column[_TIME])} if column[_TIME] else {})},
         ignore=[*ignore, *passed],
@@ -110,12 +112,18 @@ def _node(meta: Table, i: int, row: dict[str, Any], at: dict[str, str | None], f
     )  # fmt: skip
 
 
-def _units(data: Table, code: str, name: str | None, groups: list[str]) -> Table:
+def _units(data: Table, code: str, name: str | None, groups: list[str], found: list[Problem]) -> Table:
     """The table of units inside iData: the first row of each unit."""
     first: dict[str, int] = {}
+    told: dict[tuple[str, str], str] = {}
     for i, cell in enumerate(data.columns[code]):
         if code_of(cell):
             first.setdefault(code_of(cell), i)
+            for g in groups:
+                before = told.setdefault((code_of(cell), g), text(data.columns[g][i]))
+                if before != text(data.columns[g][i]):
+                    found.append(Problem("group-changes", Text(f"{code_of(cell)!r} changes its {g} from {before!r}.", f"{code_of(cell)!r} 的 {g} 与之前的 {before!r} 不同。"),
+                                         Text("A unit has one group of each kind; correct the cell.", "每个单位在每种分组中只属一组，请更正。"), data.place(i, g)))  # fmt: skip
     pick = {"code": list(first), **{g: [text(data.columns[g][i]) for i in first.values()] for g in groups}}
     if name:
         pick["name_en"] = [data.columns[name][i] for i in first.values()]

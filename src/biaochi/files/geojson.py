@@ -36,7 +36,7 @@ def read_boundaries(path: Path, key: str, name: str | None = None) -> Boundaries
     Raises
     ------
     BadInput
-        If the file is no FeatureCollection, or a feature is no (multi)polygon or has no code.
+        If the file is no FeatureCollection, no feature has a code, or one that has is no (multi)polygon.
     """
     name = name or path.name
     try:
@@ -47,14 +47,15 @@ def read_boundaries(path: Path, key: str, name: str | None = None) -> Boundaries
     found: list[Problem] = []
     shapes: dict[str, Any] = {}
     for i, feature in enumerate(features):
-        code = _code(feature, key)
-        polygons = _polygons(feature)
+        code, polygons = _code(feature, key), _polygons(feature)
         if code is None:
-            found.append(_fault(name, i, f"the feature has no property {key!r}.", f"该图形没有属性 {key!r}。"))
-        elif polygons is None:
+            continue  # no unit's: a sea, a frame, a label
+        if polygons is None:
             found.append(_fault(name, i, f"the feature {code!r} is not a polygon.", f"图形 {code!r} 不是多边形。"))
         else:
             shapes.setdefault(code, []).extend(polygons)
+    if not shapes and not found:
+        found.append(_fault(name, None, f"no feature has a property {key!r}.", f"没有任何图形具有属性 {key!r}。"))
     refuse(found)
     return Boundaries(_flatten(shapes), name)
 

@@ -344,6 +344,11 @@ def _setting_problems(config: Mapping[str, Any], place: Place, *, workbook: bool
             found.append(_ill(f"{table}.file", *_NAME, place))
     if not isinstance(config.get("recipe", {}), Mapping):
         found.append(_ill("recipe", "a table", "表", place))
+    for key in ("title", "notice"):
+        value = config.get(key, "")
+        spoken = isinstance(value, Mapping) and bool(value) and value.keys() <= {"en", "zh"} and all(isinstance(v, str) for v in value.values())
+        if not (isinstance(value, str) or spoken):
+            found.append(_ill(key, "a text, or a table {en, zh} of texts", "文本，或含 en、zh 的文本表", place))
     if not found:
         found.extend(_file_problems(config, place, workbook))
     return found

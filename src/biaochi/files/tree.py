@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,8 @@ def framework_from(table: Table) -> Framework:
             found.append(missing_column(table, COLUMNS[needed], what))
     refuse(found)
     found.extend(_unknown_column(table, c) for c in table.columns if c not in named.values())
-    nodes = [_node(table, i, {f: row[c] for f, c in named.items()}, named, found) for i, row in table.records()]
+    codes = {code(c) for c in table.columns[named["code"]]}
+    nodes = [_node(table, i, {f: row[c] for f, c in named.items()}, named, codes, found) for i, row in table.records()]
     found.extend(_row_problems(table, nodes, named))
     try:
         framework = Framework(nodes, place=table.place())
@@ -104,7 +105,7 @@ def _unknown_column(table: Table, column: str) -> Problem:
     return Problem("unknown-column", what, Text("Correct or delete the header.", "请更正或删除该表头。"), table.place(None, column))
 
 
-def _node(table: Table, i: int, row: Mapping[str, Any], named: Mapping[str, str], found: list[Problem]) -> Node:
+def _node(table: Table, i: int, row: Mapping[str, Any], named: Mapping[str, str], codes: Container[str], found: list[Problem]) -> Node:
     def fault(column: str, kind: str, what: Text, fix: Text) -> None:
         found.append(Problem(kind, what, fix, table.place(i, named[column])))
 
@@ -124,7 +125,7 @@ def _node(table: Table, i: int, row: Mapping[str, Any], named: Mapping[str, str]
     choices = {s: c for s in (*_STEPS, "aggregate") if (c := _choice(s, row.get(s), fault)) is not None}
     return Node(
         code(row["code"]),
-        text(row["parent"]) or None,
+        (code(row["parent"]) if code(row["parent"]) in codes else text(row["parent"])) or None,
         weight=1.0 if weight is None else weight,
         aggregate=choices.pop("aggregate", None),
         series=_is_series(row.get("kind"), fault),
