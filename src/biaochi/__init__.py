@@ -18,8 +18,8 @@ _HOME = {
     "Explanation": "explain",
     "Framework": "framework",
     "MissingExtra": "errors",
-    "Node": "framework",
-    "Optimum": "framework",
+    "Node": "node",
+    "Optimum": "node",
     "Panel": "panel",
     "Period": "period",
     "Place": "errors",
@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     from biaochi.files.project import Project, load
     from biaochi.files.tree import read_framework
     from biaochi.formula import BadFormula
-    from biaochi.framework import Framework, Node, Optimum
+    from biaochi.framework import Framework
+    from biaochi.node import Node, Optimum
     from biaochi.panel import Panel
     from biaochi.period import Period
     from biaochi.recipe import Choice, Recipe, variant
