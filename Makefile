@@ -9,7 +9,7 @@ run: setup           ## recompute DESI 2022 from its published data
 	$(BIN)/biaochi run desi-2022
 
 test: setup          ## all tests
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 check: setup         ## style, types, import contracts, generated pages
 	$(BIN)/ruff check .

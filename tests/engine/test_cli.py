@@ -36,6 +36,7 @@ def test_run_shows_a_ranking_and_writes_both_files(tmp_path):
     for said in ("FI", "Finland", "69.60", "Human capital", "71.39", "162 of 162 ranks equal", "largest difference 0.000065"):
         assert said in done.stdout
     done = biaochi("run", "shanxi-cities", cwd=tmp_path)
+    assert done.stderr == "", "progress is for terminals"
     files = sorted(p.name for p in (tmp_path / "results" / "shanxi-cities").iterdir())
     assert files == ["shanxi-cities.html", "shanxi-cities.xlsx"]
     for name in files:
@@ -183,4 +184,3 @@ def test_progress_is_shown_on_a_terminal_after_a_second(tmp_path):
     assert process.wait() == 0
     assert b"drawing" in said
     assert said.endswith(b"\r\x1b[K")
-    assert biaochi("run", "shanxi-cities", "--out", str(tmp_path)).stderr == ""
