@@ -62,7 +62,7 @@ def problems(framework: Framework, panel: Panel, recipe: Recipe) -> Iterator[Pro
     found = list(recipe_problems(framework, recipe))
     yield from found
     if not any(p.kind == "bad-setting" for p in found):
-        yield from _panel_targets(framework, panel, recipe)
+        yield from panel_targets(framework, panel, recipe)
 
 
 def recipe_problems(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
@@ -127,7 +127,7 @@ def data_problems(framework: Framework, panel: Panel) -> Iterator[Problem]:
 _CORRECT = Text("Correct the recipe.", "请更正方案。")
 
 
-def _panel_targets(framework: Framework, panel: Panel, recipe: Recipe) -> Iterator[Problem]:
+def panel_targets(framework: Framework, panel: Panel, recipe: Recipe) -> Iterator[Problem]:
     """Units, groupings and periods the recipe names and the panel does not hold."""
     units = {u.code for u in panel.units}
     for key in ("keep", "drop"):

@@ -64,7 +64,8 @@ class Explanation:
         share = f"  × {self.share:.4f}" if depth and self.share is not None else ""
         yield f"{pad}{self.node} {self.name.to(lang)}: {shown(self.score)}{rank}{share}  [{self.how.to(lang)}]"
         for s in self.steps:
-            yield f"{pad}    {s.name.to(lang)}: {shown(s.value)}  {s.how.to(lang)}".rstrip()
+            value = "" if s.value is None and s.how.en else shown(s.value)
+            yield f"{pad}    {s.name.to(lang)}: " + "  ".join(filter(None, (value, s.how.to(lang))))
         for p in self.parts:
             yield from p.lines(lang, depth + 1)
 

@@ -171,25 +171,39 @@ class Recipe:
         BadInput
             With every problem: unknown keys, wrong types.
         """
-        base = over or cls()
-        found: list[Problem] = list(_wild_numbers(table, place))
+        recipe, found = cls.read(table, place, over=over)
         refuse(found)
+        return recipe
+
+    @classmethod
+    def read(cls, table: Mapping[str, Any], place: Place = Place(), *, over: Recipe | None = None) -> tuple[Recipe, list[Problem]]:
+        """The sound part of a table as a recipe, and the problems of the rest."""
+        base = over or cls()
+        found: list[Problem] = []
         got: dict[str, Any] = {}
         known = [f.name for f in fields(cls) if f.name != "place"]
         for key, value in table.items():
+            wild = list(_wild_numbers(value, place, f"recipe.{key}"))
             if key not in known:
                 found.append(Problem("unknown-setting", unknown(Text("recipe setting", "方案设置"), key, known), _SEE, place))
+            elif wild:
+                found.extend(wild)
             elif key in STEPS:
                 got[key] = _one(key, value, place, found, getattr(base, key))
             elif key in ("level", "node"):
                 got[key] = _tables(key, value, place, found)
             else:
-                got[key] = _setting(key, value)
+                holds, en, zh = _HOLDS[key]
+                setting = _setting(key, value)
+                if holds(setting):
+                    got[key] = setting
+                else:
+                    found.append(_wrong(key, setting, en, zh, place))
         if got.get("scale", "base") != "base" and "base" not in got:
             got["base"] = None  # a scale that has no base forgets the one before
         recipe = replace(base, place=place, **got)
-        refuse([*found, *setting_problems(recipe, place)])
-        return recipe
+        unsettled = list(setting_problems(recipe, place))
+        return (replace(recipe, scale="period", base=None) if unsettled else recipe), [*found, *unsettled]
 
     def __repr__(self) -> str:
         steps = ", ".join(f"{s}={getattr(self, s)}" for s in STEPS)
@@ -329,7 +343,7 @@ def _tables(key: str, value: Any, place: Place, found: list[Problem]) -> Mapping
     return out
 
 
-def _wild_numbers(value: Any, place: Place, key: str = "recipe") -> Iterator[Problem]:
+def _wild_numbers(value: Any, place: Place, key: str) -> Iterator[Problem]:
     """Numbers no computation can work with, anywhere in a table."""
     if isinstance(value, Mapping):
         for k, v in value.items():

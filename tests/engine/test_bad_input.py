@@ -195,6 +195,15 @@ def test_problems_of_the_recipe_come_with_those_of_the_data(folder):
     with pytest.raises(BadInput) as e:
         biaochi.load(folder)
     assert {p.kind for p in e.value.problems} == {"percent-sign", "unknown-method"}
+    toml(folder, "min_share = 0.65", 'min_shares = 0.65\nbase = "2022"\nties = "first"\nkeep = ["Q"]')
+    with pytest.raises(BadInput) as e:
+        biaochi.load(folder)
+    mine = ["bad-setting", "bad-setting", "unknown-method", "unknown-setting"]
+    assert sorted(p.kind for p in e.value.problems) == sorted([*mine, "percent-sign"])
+    data(folder, "71.2%", "71.2")  # with sound data, units the recipe names are looked up too
+    with pytest.raises(BadInput) as e:
+        biaochi.load(folder)
+    assert sorted(p.kind for p in e.value.problems) == sorted([*mine, "unknown-unit"])
 
 
 def test_nothing_is_replaced_when_something_is_in_the_way(folder, capsys, monkeypatch):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from biaochi.checks import data_problems, recipe_problems
+from biaochi.checks import data_problems, panel_targets, recipe_problems
 from biaochi.errors import BadInput, BiaochiError, Place, Problem, Text, refuse, unknown
 from biaochi.files import no_file, read_table
 from biaochi.files.coinr import read_coinr
@@ -137,7 +137,8 @@ def _from_folder(path: Path) -> Project:
     if any(p.kind == "bad-setting" for p in get.problems):
         refuse(get.problems)  # the shape is wrong: nothing below can be trusted
     listed, folder = config.get("files", {}), path.parent
-    recipe = get(lambda: Recipe.from_dict(config.get("recipe", {}), here), here)
+    recipe, faults = Recipe.read(config.get("recipe", {}), here)
+    get.problems.extend(faults)
     if "coinr" in listed:
         pair = get(
             lambda: read_coinr(folder / listed["coinr"]["data"], folder / listed["coinr"]["meta"], period=_period(config), ignore=listed.get("ignore", ())),
@@ -193,7 +194,8 @@ def _from_workbook(path: Path) -> Project:
     get.problems.extend(_setting_problems(config, place, workbook=True))
     if any(p.kind in ("bad-setting", "no-sheet") for p in get.problems):
         refuse(get.problems)
-    recipe = get(lambda: Recipe.from_dict(config.get("recipe", {}), place))
+    recipe, faults = Recipe.read(config.get("recipe", {}), place)
+    get.problems.extend(faults)
     framework = get(lambda: framework_from(sheets["framework"]))
     panel = get(lambda: _panel([sheets["data"]], sheets.get("units"), config))
     return _project(path.stem, config, framework, panel, recipe, get, path.parent)
@@ -218,7 +220,7 @@ def _unmet(name: str, place: Place) -> Problem:
 
 
 def _project(
-    name: str, config: Mapping[str, Any], framework: Framework | None, panel: Panel | None, recipe: Recipe | None,
+    name: str, config: Mapping[str, Any], framework: Framework | None, panel: Panel | None, recipe: Recipe,
     get: _Collector, folder: Path,
 ) -> Project:  # fmt: skip
     """Put the parts together, with boundaries and published scores; refuse with all problems found so far."""
@@ -232,14 +234,14 @@ def _project(
     if "published" in config and panel is not None and framework is not None:
         published = get(lambda: _published(config, framework, panel, folder), Place(str(config["published"]["file"])))
     if get.problems:  # say at once what a run would find as well
-        if framework and recipe:
+        if framework:
             get.problems.extend(recipe_problems(framework, recipe))
         if framework and panel:
             get.problems.extend(data_problems(framework, panel))
+            get.problems.extend(panel_targets(framework, panel, recipe))
         refuse(get.problems)
     assert framework is not None
     assert panel is not None
-    assert recipe is not None
     title = _text(config.get("title"), Text(framework.root.name("en"), framework.root.name("zh")))
     return Project(name, title, _text(config.get("notice"), Text("", "")), framework, panel, recipe, published, boundaries)
 
