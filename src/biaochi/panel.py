@@ -102,7 +102,8 @@ class Panel:
         found: list[Problem] = []
         known, places = read_units(units, found)
         if isinstance(ignore, str) or not isinstance(columns or {}, Mapping):
-            raise TypeError("ignore must be a list of names, columns a mapping")
+            what = Text("ignore must be a list of names, columns a mapping.", "ignore 应为名称列表，columns 应为映射。")
+            refuse([Problem("bad-type", what, Text("Correct the call.", "请更正调用。"))])
         found.extend(
             Problem("unknown-setting", unknown(Text("kind of column", "列的种类"), key, list(COLUMNS)), Text("Correct it.", "请更正。"))
             for key in sorted(set(columns or ()) - COLUMNS.keys())

@@ -288,8 +288,8 @@ def _note_idle_posts(job: Job) -> None:
         told = ", ".join(idle[:5]) + (" …" if len(idle) > 5 else "")
         job.note(
             "idle-goalposts",
-            f"the goalposts of {len(idle)} indicators are not used by their normalisation ({told}).",
-            f"{len(idle)} 项指标的上下限未被其无量纲化方法使用（{told}）。",
+            f"the normalisation does not use the goalposts of {len(idle)} of {len(job.indicators)} indicators ({told}).",
+            f"{len(job.indicators)} 项指标中有 {len(idle)} 项的上下限未被其无量纲化方法使用（{told}）。",
         )
 
 

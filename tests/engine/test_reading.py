@@ -130,6 +130,22 @@ def test_ignored_indicators_are_not_read():
     assert Panel.of(long, ignore=["q"]).codes == ("a",)
 
 
+def test_ignored_names_are_looked_for_where_they_may_stand(folder):
+    """Sixty indicators of a long table may be passed over; a name that only stands among the values may not."""
+    names = [f"q{i}" for i in range(60)]
+    rows = [f"{u},2023,{c},{i + 1}" for i, u in enumerate("ABCD") for c in ("broadband", "base_stations", "population", "outage", "online_sales", *names)]
+    (folder / "data.csv").write_text("\n".join(["unit,period,indicator,value", *rows]) + "\n")
+    path = folder / "biaochi.toml"
+    path.write_text(path.read_text().replace('# ignore = ["remarks"]', f"ignore = {names}"))
+    assert "q0" not in biaochi.load(folder).panel.codes
+    path.write_text(path.read_text().replace("'q59']", "'q59', '2023']"))
+    with pytest.raises(BadInput, match="'2023' under ignore"):
+        biaochi.load(folder)
+    for wrong in ({"ignore": "abc"}, {"columns": "x"}):
+        with pytest.raises(BadInput):
+            Panel.of({"unit": ["x"], "a": [1.0]}, period="2023", **wrong)
+
+
 def test_numpy_numbers_are_numbers():
     recipe = Recipe(range=(np.int64(0), np.float32(50)), decimals=np.int64(2), min_share=np.float32(0.5))
     r = biaochi.run(

@@ -209,7 +209,9 @@ def _period(config: Mapping[str, Any]) -> str | None:
 def _panel(tables: list[Table], units: Table | None, config: Mapping[str, Any]) -> Panel:
     ignore = [str(c) for c in config.get("files", {}).get("ignore", ())]
     panel = Panel.of(tables, units=units, period=_period(config), columns=config.get("columns"), ignore=ignore)
-    met = {c for t in tables for c in t.columns} | {str(c) for t in tables for column in t.columns.values() if len(ignore) < 50 for c in column if c in ignore}
+    headers = [config.get("columns", {}).get("indicator", ""), *COLUMNS["indicator"]]
+    met = {c for t in tables for c in t.columns}
+    met |= {text(c) for t in tables if (named := find_column(t, headers)) for c in t.columns[named]}
     refuse(_unmet(name, tables[0].place()) for name in ignore if name not in met)
     return panel
 
