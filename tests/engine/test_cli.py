@@ -138,6 +138,10 @@ def test_help_is_complete_in_both_languages():
     assert "需要取值" in biaochi("run", "asem", "--lang", "zh", "--top").stderr
 
 
+def test_only_units_with_a_rank_are_counted_as_ranked():
+    assert "2022 · 193 units ranked" in biaochi("run", "hdi", "--no-files", "--top", "3").stdout
+
+
 def test_evaluate_is_run():
     assert json.loads(biaochi("evaluate", "asem", "--json").stdout) == json.loads(biaochi("run", "asem", "--json").stdout)
 

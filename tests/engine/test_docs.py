@@ -82,6 +82,10 @@ def test_examples_say_where_they_come_from():
     for name in EXAMPLES:
         source = (Path(biaochi.__file__).parent / "examples" / name / "SOURCE.md").read_text(encoding="utf-8")
         assert re.search(r"licen[cs]e|MIT|CC BY", source)
+    for name in EXAMPLES:
+        project = biaochi.load(name)
+        english = [n.name_en for n in (*project.panel.units, *project.framework.nodes)]
+        assert [e for e in english if re.search("[\u4e00-\u9fff\ufffd]", e)] == [], "garbled names"
     for name in ("shanxi-cities", "china-counties"):
         project = biaochi.load(name)
         assert "not the official yardstick" in project.notice.en

@@ -86,7 +86,7 @@ def _page(project: Project, result: Result, lang: Lang, period: str | None, want
     notices = [n.say(lang).strip() for n in result.notices]
     return {
         "zh": lang == "zh", "title": project.title.to(lang), "notice": project.notice.to(lang), "period": name, "headline": lead,
-        "ranked": int(result.counts[p].sum()), "indicator_count": len(result.indicators),
+        "ranked": _ranked(result, p), "indicator_count": len(result.indicators),
         "agreement": compare_published(result, project.published).text.to(lang) if project.published else "",
         "contents": _contents(lang), "figures": _figures(project, result, name, lang, lead),
         "first": [n.name(lang) for n in first], "decimals": _decimals(result),
@@ -183,7 +183,7 @@ def figure(value: float) -> str:
 
 def _standing(result: Result, p: int, u: int, lang: Lang) -> str:
     """Score, rank, and best and worst first-level rank of a unit in one sentence."""
-    score, rank, of = result.scores[p, u, 0], result.ranks[p, u, 0], int(result.counts[p].sum())
+    score, rank, of = result.scores[p, u, 0], result.ranks[p, u, 0], _ranked(result, p)
     if score != score:
         return Text("No score: too little data, or left out by the recipe.", "未评分：数据不足，或被方案排除。").to(lang)
     form = f"{score:.{_decimals(result)}f}"
@@ -204,6 +204,10 @@ def _standing(result: Result, p: int, u: int, lang: Lang) -> str:
 
 def _decimals(result: Result) -> int:
     return 3 if float(np.fmax.reduce(result.scores, axis=None, initial=0.0)) <= 1.5 else 2
+
+
+def _ranked(result: Result, p: int) -> int:
+    return int((~np.isnan(result.ranks[p, :, 0])).sum())
 
 
 def _rank(rank: float) -> str:

@@ -32,7 +32,7 @@ def print_result(project: Project, result: Result, agreement: Agreement | None, 
         return Text(en, zh).to(lang)
 
     console.print(Line(project.title.to(lang), style="bold"))
-    ranked = int(result.counts[p].sum())
+    ranked = int((~np.isnan(result.ranks[p, :, 0])).sum())
     console.print(say(f"{result.panel.periods[p]} · {ranked} units ranked · {len(result.indicators)} indicators",
                       f"{result.panel.periods[p]} 期 · {ranked} 个单位参与排名 · {len(result.indicators)} 项指标"))  # fmt: skip
     if project.notice.to(lang):
