@@ -29,9 +29,17 @@ _HOME = {
     "Result": "result",
     "Unit": "units",
     "UnknownName": "errors",
+    "Influence": "importance",
+    "Imputations": "multiple",
+    "Optimised": "importance",
+    "denominator_correlations": "importance",
     "evaluate": "run",
     "explain": "explain",
+    "impute_many": "multiple",
+    "influence": "importance",
     "load": "files.project",
+    "optimise_weights": "importance",
+    "own": "custom",
     "read_coinr": "files.coinr",
     "read_framework": "files.tree",
     "read_panel": "files.observations",
@@ -44,6 +52,7 @@ _HOME = {
 __all__ = ["__version__", *sorted(_HOME)]
 
 if TYPE_CHECKING:
+    from biaochi.custom import own
     from biaochi.errors import BadInput, BadOption, BiaochiError, MissingExtra, Place, Problem, UnknownName
     from biaochi.explain import Explanation, explain
     from biaochi.files.coinr import read_coinr
@@ -52,6 +61,8 @@ if TYPE_CHECKING:
     from biaochi.files.tree import read_framework
     from biaochi.formula import BadFormula
     from biaochi.framework import Framework
+    from biaochi.importance import Influence, Optimised, denominator_correlations, influence, optimise_weights
+    from biaochi.multiple import Imputations, impute_many
     from biaochi.node import Node, Optimum
     from biaochi.panel import Panel
     from biaochi.period import Period

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from biaochi import judgements
 from biaochi.errors import Place, Problem, Text, unknown
 from biaochi.framework import Framework, Node, Optimum
 from biaochi.kernels.aggregate import AGGREGATORS
@@ -14,7 +15,7 @@ from biaochi.kernels.impute import IMPUTERS
 from biaochi.kernels.normalise import NORMALISERS
 from biaochi.kernels.treat import TREATMENTS
 from biaochi.kernels.weigh import WEIGHTINGS
-from biaochi.method import Registry, Trait, option_problems
+from biaochi.method import DERIVED, Registry, Trait, option_problems
 from biaochi.panel import Panel
 from biaochi.recipe import STEPS, Choice, Recipe, setting_problems
 
@@ -47,12 +48,13 @@ def choice_of(framework: Framework, recipe: Recipe, step: str, node: Node) -> tu
     choice = recipe.choice(step, node.code, framework.levels[node.code], own)
     options = dict(choice.options)
     method = REGISTRIES[step].get(str(choice.method))
-    if method is not None and method.posts and node.goalposts:
+    stated_posts = (node.target,) if method is not None and len(method.posts or ()) == 1 else node.goalposts or ()
+    if method is not None and method.posts and stated_posts and None not in stated_posts:
         named = recipe.node.get(node.code, {}).get(step)
         before = recipe.choice(step, node.code, framework.levels[node.code], own, named=False)
         kept = own if named is None or named.method in (None, before.method) else None
         stated = {k for c in (kept, named) if c is not None for k, _ in c.options}
-        options.update({k: v for k, v in zip(method.posts, node.goalposts, strict=True) if k not in stated})
+        options.update({k: v for k, v in zip(method.posts, stated_posts, strict=True) if k not in stated})
     return str(choice.method), options
 
 
@@ -71,6 +73,7 @@ def recipe_problems(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
     yield from settings
     if settings:
         return  # choices cannot be looked up in a recipe of the wrong shape
+    yield from _indicator_names(framework, recipe)
     for code, steps in recipe.node.items():
         yield from _node_targets(framework, recipe, code, steps)
     yield from _level_targets(framework, recipe)
@@ -90,6 +93,13 @@ def recipe_problems(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
                 if (p.kind, p.what.en) not in said:  # one global mistake is one problem, not one for each indicator
                     said.add((p.kind, p.what.en))
                     yield p
+
+
+def _indicator_names(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
+    indicators = sorted(n.code for n in framework.indicators)
+    for key in ("keep_indicators", "drop_indicators"):
+        for code in sorted(set(getattr(recipe, key)) - set(indicators)):
+            yield Problem("unknown-indicator", unknown(Text(f"indicator under {key}", f"{key} 中的指标"), code, indicators), _CORRECT, recipe.place)
 
 
 def _parents(framework: Framework) -> tuple[Node, ...]:
@@ -136,11 +146,40 @@ def panel_targets(framework: Framework, panel: Panel, recipe: Recipe) -> Iterato
     if recipe.base is not None and recipe.base not in [str(p) for p in panel.periods]:
         what = unknown(Text("base period", "基期"), recipe.base, [str(p) for p in panel.periods])
         yield Problem("unknown-period", what, _CORRECT, recipe.place)
+    periods = [str(p) for p in panel.periods]
+    if recipe.weigh_period is not None and recipe.weigh_period not in periods:
+        yield Problem("unknown-period", unknown(Text("period under weigh_period", "weigh_period 中的期"), recipe.weigh_period, periods), _CORRECT, recipe.place)
     groupings = sorted({g for u in panel.units for g, _ in u.groups})
-    tables = [{"impute": recipe.impute}, *recipe.level.values(), *recipe.node.values(), *(dict(n.overrides) for n in framework.indicators)]
-    for group in sorted({str(dict(t["impute"].options).get("group", "")) for t in tables if "impute" in t} - {"", *groupings}):
-        what = unknown(Text("grouping of units", "单位分组"), group, groupings or ["—"])
-        yield Problem("unknown-grouping", what, Text("Add the column to the table of units.", "请在单位表中补充该列。"), recipe.place)
+    column = Text("Add the column to the table of units.", "请在单位表中补充该列。")
+    for step, needed, family, known, fix in (
+        ("impute", "groups", Text("grouping of units", "单位分组"), groupings or ["—"], column),
+        ("normalise", "at", Text("reference unit", "参照单位"), sorted(units), _CORRECT),
+        ("normalise", "origin", Text("base period", "基期"), periods, _CORRECT),
+    ):
+        option = DERIVED[needed][0]
+        for name in sorted(
+            {str(v) for c in _choices(framework, recipe, step) if needed in _needs(step, c) for k, v in c.options if k == option and v is not None}
+        ):
+            if name not in known:
+                yield Problem(
+                    "unknown-grouping" if step == "impute" else "unknown-period" if needed == "origin" else "unknown-unit",
+                    unknown(family, name, known),
+                    fix,
+                    recipe.place,
+                )
+
+
+def _choices(framework: Framework, recipe: Recipe, step: str) -> Iterator[Choice]:
+    """Every choice stated for a step anywhere."""
+    for table in ({step: getattr(recipe, step)}, *recipe.level.values(), *recipe.node.values(), *(dict(n.overrides) for n in framework.indicators)):
+        if step in table:
+            yield table[step]
+
+
+def _needs(step: str, choice: Choice) -> frozenset[str]:
+    """What a choice's method needs; a choice that names none may be of any."""
+    method = REGISTRIES[step].get(str(choice.method))
+    return method.needs if method else frozenset(DERIVED)
 
 
 def _node_targets(framework: Framework, recipe: Recipe, code: str, steps: Mapping[str, Choice]) -> Iterator[Problem]:
@@ -175,20 +214,36 @@ def _choice_problems(framework: Framework, recipe: Recipe, step: str, node: Node
             yield Problem(p.kind, what, p.fix, node.place)
         else:
             yield Problem(p.kind, p.what, p.fix, place)
+    if step == "weigh" and name in WEIGHTINGS:
+        yield from _weight_problems(framework, node, options)
     if step == "normalise" and name in NORMALISERS:
         yield from _scale_problems(recipe, node, name, options)
         treatment, _ = choice_of(framework, recipe, "treat", node)
         if treatment in TREATMENTS and Trait.KEEPS_UNIT not in TREATMENTS[treatment].traits:
-            yield from _unit_problems(recipe, node, name, treatment)
+            yield from _unit_problems(recipe, node, name, treatment, options)
 
 
-def _unit_problems(recipe: Recipe, node: Node, name: str, treatment: str) -> Iterator[Problem]:
+def _weight_problems(framework: Framework, node: Node, options: Mapping[str, Any]) -> Iterator[Problem]:
+    """Names in what experts said, and the series weights are to explain."""
+    for option in ("comparisons", "points"):
+        rows = options.get(option)
+        if isinstance(rows, tuple) and all(isinstance(r, tuple) for r in rows):
+            yield from judgements.problems(framework, option, rows, node.code)
+    outcome = options.get("outcome")
+    if isinstance(outcome, str):
+        series = sorted(n.code for n in framework.nodes if n.series or not framework.children(n.code))
+        if outcome not in series:
+            yield Problem("unknown-series", unknown(Text("series", "序列"), outcome, series), _CORRECT)
+
+
+def _unit_problems(recipe: Recipe, node: Node, name: str, treatment: str, stated: Mapping[str, Any]) -> Iterator[Problem]:
     """A treatment that may take logarithms leaves nothing to hold against posts or other periods."""
     fix = Text("Use winsorise, or no treatment.", "请改用 winsorise，或不作处理。")
-    if NORMALISERS[name].posts:
+    posts = NORMALISERS[name].posts or ()
+    if any(stated.get(p) is not None for p in posts):
         yield Problem("posts-in-another-unit", Text(f"{node.code!r} has goalposts in its own unit, but {treatment} may take its logarithm.",
                       f"{node.code!r} 的上下限用其自身单位，而 {treatment} 可能对其取对数。"), fix, node.place)  # fmt: skip
-    elif recipe.scale != "period":
+    elif recipe.scale != "period" and recipe.treat_over == "period":
         yield Problem("periods-in-other-units", Text(f'scale = "{recipe.scale}" compares periods, but {treatment} treats each on its own and may take logarithms of some.',
                       f'scale = "{recipe.scale}" 要求各期可比，而 {treatment} 逐期处理，可能只对部分期取对数。'), fix, recipe.place)  # fmt: skip
 
@@ -199,11 +254,20 @@ def _scale_problems(recipe: Recipe, node: Node, name: str, options: Mapping[str,
         fixed = sorted(n for n, m in NORMALISERS.items() if Trait.IGNORES_REF in m.traits)
         yield Problem("scale-not-fixed", Text(f'scale = "fixed", but {name} takes its scale from the data.', f'scale = "fixed"，但 {name} 的尺度取自数据。'),
                       Text(f"Use one of: {', '.join(fixed)}.", f"请改用：{'、'.join(fixed)}。"), recipe.place)  # fmt: skip
+    if recipe.scale == "fixed" and options.get("rescale"):
+        yield Problem(
+            "scale-not-fixed",
+            Text('scale = "fixed", but rescale takes its scale from the data.', 'scale = "fixed"，但 rescale 的尺度取自数据。'),
+            _CORRECT,
+            recipe.place,
+        )
     posts = [options.get(p) for p in method.posts or ()]
     if len(posts) != 2 or any(isinstance(p, (bool, str)) or not isinstance(p, (int, float)) for p in posts):
         return
     low, high = (float(p) for p in posts)  # type: ignore[arg-type]
     best = node.direction
+    if name != "goalposts":
+        low, high = min(low, high), max(low, high)  # unsatisfactory above satisfactory where lower is better
     if not (low < high and abs(low) <= LARGEST and abs(high) <= LARGEST):
         yield Problem("bad-goalposts", Text(f"the goalposts of {node.code!r} are {low:g} and {high:g}.", f"{node.code!r} 的上下限为 {low:g} 与 {high:g}。"),
                       Text("The low one must be below the high one.", "下限须小于上限。"), node.place)  # fmt: skip

@@ -127,11 +127,14 @@ def _check(node: ast.expr, names: set[str], found: tuple[str, ...]) -> None:
             if function not in FUNCTIONS:
                 raise BadFormula(unknown(Text("formula function", "公式函数"), function, sorted(FUNCTIONS)))
             _check(argument, names, found)
+        case ast.Call(ast.Name(name), [argument, ast.Constant() | ast.Name() as when], []) if found[int(name[1:])] == "at":
+            _period(when, found)
+            _check(argument, names, found)
         case _:
             raise BadFormula(
                 Text(
-                    f"use series, numbers, + - * / **, brackets and {', '.join(sorted(FUNCTIONS))} of one argument.",
-                    f"只能使用序列、数字、+ - * / **、括号，以及单参数函数 {', '.join(sorted(FUNCTIONS))}。",
+                    f"use series, numbers, + - * / **, brackets and {', '.join(sorted(FUNCTIONS))} of one argument, at(series, period).",
+                    f"只能使用序列、数字、+ - * / **、括号，以及单参数函数 {', '.join(sorted(FUNCTIONS))} 和 at(序列, 期)。",
                 )
             )
 
@@ -153,7 +156,24 @@ def _value(node: ast.expr, found: tuple[str, ...], series: Mapping[str, Array], 
             of = np.broadcast_to(_value(argument, found, series, setting), setting.counts.shape)
             got = FUNCTIONS[found[int(name[1:])]](of, setting)
             return np.where(np.isfinite(got), got, np.nan)
+        case ast.Call(ast.Name(), [argument, when]):
+            of = np.broadcast_to(_value(argument, found, series, setting), setting.counts.shape)
+            fixed = _period(when, found)
+            return np.broadcast_to(of[setting.periods.index(fixed)] if fixed in setting.periods else np.nan, of.shape)
     raise AssertionError(ast.dump(node))
+
+
+def _period(node: ast.expr, found: tuple[str, ...]) -> Period:
+    """The period in ``at(series, 2020)`` or ``at(series, '2020-Q1')``."""
+    said = found[int(node.id[1:])] if isinstance(node, ast.Name) else str(getattr(node, "value", ""))
+    try:
+        return Period.parse(said)
+    except ValueError:
+        raise BadFormula(
+            Text(
+                f"{said!r} is not a period; write at(series, 2020) or at(series, '2020-Q1').", f"{said!r} 不是期；请写 at(序列, 2020) 或 at(序列, '2020-Q1')。"
+            )
+        ) from None
 
 
 def _at(x: Array, setting: Setting, which: Callable[[Period], Period]) -> Array:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from biaochi.checks import REGISTRIES, choice_of
 from biaochi.errors import Problem, Text
 from biaochi.framework import Framework, Node
-from biaochi.method import Array, Method, is_number
+from biaochi.method import Array, Method, Trait, is_number
 from biaochi.panel import Panel
 from biaochi.recipe import Recipe
 
@@ -22,13 +22,19 @@ Mask = NDArray[np.bool_]
 class Job:
     """The three inputs with their labels in a fixed order, and what the steps write down on the way."""
 
-    def __init__(self, framework: Framework, panel: Panel, recipe: Recipe) -> None:
-        self.framework, self.panel, self.recipe = framework, panel, recipe
+    def __init__(self, framework: Framework, panel: Panel, recipe: Recipe, rng: np.random.Generator | None = None) -> None:
+        self.framework, self.panel, self.recipe, self.rng = framework, panel, recipe, rng
         self.indicators = tuple(sorted(framework.indicators, key=lambda n: n.code))
         shape = panel.values.shape[:2]
         self.marks = np.zeros((*shape, len(self.indicators)), np.uint8)
         self.screened = np.zeros(shape, bool)
         self.notices: list[Problem] = []
+
+    def reduced(self, framework: Framework) -> Job:
+        """The same job on a smaller tree."""
+        out = Job(framework, self.panel, self.recipe, self.rng)
+        out.notices = self.notices
+        return out
 
     def note(self, kind: str, en: str, zh: str) -> None:
         """Write down something the reader of the result must know."""
@@ -39,7 +45,10 @@ class Job:
         groups: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
         for i, node in enumerate(self.indicators):
             name, options = choice_of(self.framework, self.recipe, step, node)
-            fixed = tuple(sorted((k, v) for k, v in options.items() if not is_number(v)))
+            method = REGISTRIES[step][name]
+            # indicators that are filled from one another must be seen by one call with the same numbers
+            alone = Trait.JOINT in method.traits
+            fixed = tuple(sorted(((k, v) for k, v in options.items() if alone or k in method.run_only or not is_number(v)), key=lambda o: o[0]))
             groups.setdefault((name, fixed, tuple(sorted(options))), []).append((i, options))
         for (name, fixed, keys), members in groups.items():
             options = dict(fixed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -35,6 +35,11 @@ class Trait(Enum):
     SCALES = "multiplying all children by a positive number multiplies the parent by it"
     ADDITIVE = "the parent is the weighted sum of its children"
     NEEDS_POSITIVE = "defined for values above 0 only (0 gives 0)"
+    NEEDS_NONNEGATIVE = "defined for values from 0 up only"
+    COMPARES_UNITS = "a unit's score depends on the scores of the other units"
+    JOINT = "an indicator's gaps are filled from other indicators"
+    FROM_DATA = "weights depend on the children's scores"
+    DIRECTION_FREE = "turning all children round leaves the weights as they are"
 
 
 def is_number(value: Any) -> bool:
@@ -42,8 +47,24 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, (bool, np.bool_)) and bool(value == value)
 
 
-CONTEXT = frozenset({"counts", "groups", "weights"})
+DERIVED: Mapping[str, tuple[str, str, Any]] = {
+    "groups": ("group", "str", inspect.Parameter.empty),
+    "branches": ("level", "int | None", None),
+    "before": ("over", "Literal['year', 'period']", "year"),
+    "origin": ("base", "str | None", None),
+    "at": ("unit", "str", inspect.Parameter.empty),
+    "pairs": ("comparisons", "table", inspect.Parameter.empty),
+    "points": ("points", "table", inspect.Parameter.empty),
+    "outcome": ("outcome", "str", inspect.Parameter.empty),
+    "sets": ("of", "tuple[str, ...]", inspect.Parameter.empty),
+}
+"""Arrays a kernel takes that the run makes from what the user names: argument -> (option, type, default)."""
+
+CONTEXT = frozenset({"counts", "weights", "signs", "times", "cycle", "rng", "tell", *DERIVED})
 """Keyword arguments of kernels that the run fills in; everything else is the user's option."""
+
+Tell = Callable[[str, str], None] | None
+"""Where a kernel says, in English and Chinese, what the reader of its result must know."""
 
 
 @dataclass(frozen=True)
@@ -54,24 +75,43 @@ class Method:
     label: Text
     source: str
     traits: frozenset[Trait] = frozenset()
-    posts: tuple[str, str] | None = None
-    """Names of the two options that are stated in the indicator's own unit (low, high)."""
+    posts: tuple[str, ...] | None = None
+    """Names of the options that are stated in the indicator's own unit: (low, high), or one value."""
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Lowest and highest value of an option, where any number will not do."""
+    proof: str = ""
+    """What outside this package the tests hold the method to."""
     options: Mapping[str, inspect.Parameter] = field(init=False)
     required: tuple[str, ...] = field(init=False)
     """Options without a default."""
     needs: frozenset[str] = field(init=False)
+    run_only: frozenset[str] = field(init=False)
+    """Options the run sees to itself: they never reach the kernel."""
 
     def __post_init__(self) -> None:
         params = inspect.signature(self.kernel).parameters
         keywords = {n: p for n, p in params.items() if p.kind is p.KEYWORD_ONLY}
         options = {n: p for n, p in keywords.items() if n not in CONTEXT}
-        if "groups" in keywords:  # the user names a grouping, the kernel gets its numbers
-            options["group"] = inspect.Parameter("group", inspect.Parameter.KEYWORD_ONLY, annotation="str")
+        derived = [DERIVED[name] for name in sorted(keywords.keys() & DERIVED.keys())]
+        for option, annotation, default in (*derived, *self._run_options(params.keys(), keywords.keys())):
+            options[option] = inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+        object.__setattr__(self, "run_only", frozenset(options.keys() - keywords.keys()))
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "required", tuple(n for n, p in options.items() if p.default is p.empty))
         object.__setattr__(self, "needs", CONTEXT & keywords.keys())
+
+    def _run_options(self, arguments: Collection[str], keywords: Collection[str]) -> Iterator[tuple[str, str, Any]]:
+        """Options of the run itself, by family: rescaling, where weights are taken, missing children."""
+        if ("ref" in arguments and Trait.UNIT_INTERVAL not in self.traits) or Trait.COMPARES_UNITS in self.traits:
+            yield "rescale", "bool", False
+        if "ref" in arguments:
+            yield "range", "tuple[float, ...] | None", None
+        if "w" in arguments:
+            yield "min_children", "float | None", None
+            yield "missing", "float | None", None
+        weighting = "z" in arguments and "w" not in arguments
+        if weighting and not {"weights", "pairs", "points", "sets"} & set(keywords):
+            yield "among", "Literal['siblings', 'indicators']", "siblings"
 
     @property
     def summary(self) -> str:
@@ -91,8 +131,13 @@ def option_problems(family: Text, registry: Registry, name: str, options: Mappin
         yield Problem("unknown-method", unknown(family, name, sorted(registry)), _CORRECT)
         return
     method = registry[name]
-    allowed = sorted(method.options)
-    for key in sorted(options.keys() - method.options.keys()):
+    known = dict(method.options)
+    if "sets" in method.needs:  # options of the methods combined are handed on to them
+        for part in (p for p in options.get("of", ()) if isinstance(p, str) and p in registry):
+            known = {**registry[part].options, **known}
+        yield from _set_problems(name, registry, options.get("of", ()))
+    allowed = sorted(known)
+    for key in sorted(options.keys() - known.keys()):
         what = unknown(Text(f"option of {name}", f"{name} 的选项"), key, allowed or ["—"])
         yield Problem("unknown-option", what, _CORRECT)
     for key in sorted(set(method.required) - options.keys()):
@@ -101,11 +146,11 @@ def option_problems(family: Text, registry: Registry, name: str, options: Mappin
             Text(f"{name} needs the option {key!r}.", f"{name} 缺少选项 {key!r}。"),
             Text("State it in the recipe or for the indicator.", "请在方案中或该指标处写明。"),
         )
-    for key, value in sorted((k, v) for k, v in options.items() if k in method.options):
-        found = list(_type_problems(name, key, value, str(method.options[key].annotation)))
+    for key, value in sorted((k, v) for k, v in options.items() if k in known):
+        found = list(_type_problems(name, key, value, str(known[key].annotation)))
         yield from found
         low, high = method.limits.get(key, (-np.inf, np.inf))
-        if not found and key in method.limits and not low <= value <= high:
+        if not found and key in method.limits and value is not None and not low <= value <= high:
             what = Text(
                 f"option {key!r} of {name} must lie between {low:g} and {high:g}; got {value!r}.",
                 f"{name} 的选项 {key!r} 应在 {low:g} 与 {high:g} 之间，得到 {value!r}。",
@@ -113,14 +158,26 @@ def option_problems(family: Text, registry: Registry, name: str, options: Mappin
             yield Problem("bad-option", what, _CORRECT)
 
 
+def _set_problems(name: str, registry: Registry, parts: Any) -> Iterator[Problem]:
+    """Weight sets to combine that are no weightings of their own."""
+    family = Text(f"weighting for {name}", f"{name} 可组合的赋权方法")
+    able = sorted(n for n, m in registry.items() if "sets" not in m.needs)
+    for part in parts if isinstance(parts, (tuple, list)) else ():
+        if part not in able:
+            yield Problem("unknown-method", unknown(family, part, able), _CORRECT)
+
+
 def _type_problems(name: str, key: str, value: Any, annotation: str) -> Iterator[Problem]:
     number = is_number(value)
     fits = (
         ("None" in annotation and value is None)
-        or ("float" in annotation and number)
-        or ("int" in annotation and number and isinstance(value, (int, np.integer)))
+        or (re.match(r"float\b", annotation) is not None and number)
+        or (re.match(r"int\b", annotation) is not None and number and isinstance(value, (int, np.integer)))
         or ("bool" in annotation and isinstance(value, bool))
-        or (annotation == "str" and isinstance(value, str))
+        or (re.match(r"str\b", annotation) is not None and isinstance(value, str))
+        or ("tuple[float" in annotation and isinstance(value, (tuple, list)) and len(value) > 0 and all(map(is_number, value)))
+        or ("tuple[str" in annotation and isinstance(value, (tuple, list)) and len(value) > 0 and all(isinstance(v, str) for v in value))
+        or (annotation == "table" and isinstance(value, (tuple, list)) and len(value) > 0 and all(isinstance(v, (tuple, list)) for v in value))
         or ("Literal" in annotation and isinstance(value, str) and value in re.findall(r"[\"']([^\"']*)[\"']", annotation))
     )
     if not fits:

@@ -42,7 +42,7 @@ class Choice:
     @classmethod
     def of(cls, method: str | None, **options: Any) -> Choice:
         """A choice from a name and keyword options."""
-        return cls(method, tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in options.items())))
+        return cls(method, tuple(sorted((k, _frozen(v)) for k, v in options.items())))
 
     def over(self, weaker: Choice) -> Choice:
         """This choice laid over a less specific one (the merge rule, see `Recipe.choice`)."""
@@ -52,12 +52,19 @@ class Choice:
 
     def to_dict(self) -> dict[str, Any]:
         """As it is written in a recipe table."""
-        options = {k: list(v) if isinstance(v, tuple) else v for k, v in self.options}
-        return {"method": self.method, **options}
+        return {"method": self.method, **{k: _thawed(v) for k, v in self.options}}
 
     def __str__(self) -> str:
-        options = ", ".join(f"{k}={list(v) if isinstance(v, tuple) else v}" for k, v in self.options)
+        options = ", ".join(f"{k}={_thawed(v)}" for k, v in self.options)
         return f"{self.method}({options})" if options else str(self.method)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _thawed(value: Any) -> Any:
+    return list(map(_thawed, value)) if isinstance(value, tuple) else value
 
 
 Overrides = Mapping[str, Choice]
@@ -91,8 +98,26 @@ class Recipe:
     """What sets the scale: ``period`` (each its own), ``pooled`` (all periods), ``base``, ``fixed``."""
     base: str | None = None
     """The base period, with ``scale = "base"``."""
+    treat_over: str = "period"
+    """Over what outliers are looked for: ``period`` (each its own) or ``pooled`` (all periods together)."""
+    weigh_period: str | None = None
+    """The period whose scores set weights taken from data; all periods together by default."""
     min_share: float = 0.0
     """Share of its indicators a unit must have in a period to be scored (screening)."""
+    min_nonzero: float = 0.0
+    """Share of a unit's values that must not be 0 for it to be scored."""
+    min_branch_share: float = 0.0
+    """Share of the indicators a unit must have in every branch of the tree to be scored."""
+    branch_level: int = 1
+    """The level of the tree whose nodes are the branches of ``min_branch_share``."""
+    min_indicator_share: float = 0.0
+    """Share of the units and periods an indicator must have values for to be used (screening of indicators)."""
+    min_indicator_nonzero: float = 0.0
+    """Share of an indicator's values that must not be 0 for it to be used."""
+    keep_indicators: tuple[str, ...] = ()
+    """Indicators never screened out."""
+    drop_indicators: tuple[str, ...] = ()
+    """Indicators always screened out."""
     keep: tuple[str, ...] = ()
     """Units never screened out for too little data (one without any value always is)."""
     drop: tuple[str, ...] = ()
@@ -264,7 +289,14 @@ _HOLDS: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
     "range": (_is_range, "two numbers, the lower one first", "两个数，小者在前"),
     "scale": (_one_of("period", "pooled", "base", "fixed"), "one of period, pooled, base, fixed", "period、pooled、base、fixed 之一"),
     "base": (lambda v: v is None or isinstance(v, str), "a period", "期"),
-    "min_share": (_is_share, "a share from 0 to 1", "0 到 1 之间的比例"),
+    "treat_over": (_one_of("period", "pooled"), "period or pooled", "period 或 pooled"),
+    "weigh_period": (lambda v: v is None or isinstance(v, str), "a period", "期"),
+    "branch_level": (lambda v: is_number(v) and not isinstance(v, float) and 1 <= v <= 99, "a level of the tree, from 1", "从 1 起的层级"),
+    **dict.fromkeys(
+        ("min_share", "min_nonzero", "min_branch_share", "min_indicator_share", "min_indicator_nonzero"),
+        (_is_share, "a share from 0 to 1", "0 到 1 之间的比例"),
+    ),
+    **dict.fromkeys(("keep_indicators", "drop_indicators"), (_is_names, "a list of indicator codes", "指标代码列表")),
     "min_children": (_is_share, "a share from 0 to 1", "0 到 1 之间的比例"),
     "keep": (_is_names, "a list of unit codes", "单位代码列表"),
     "drop": (_is_names, "a list of unit codes", "单位代码列表"),
@@ -290,9 +322,9 @@ def _wrong(key: str, value: object, en: str, zh: str, place: Place) -> Problem:
 
 def _setting(key: str, value: Any) -> Any:
     """A setting as the recipe holds it; whether it is sound is asked afterwards."""
-    if key == "base" and isinstance(value, int) and not isinstance(value, bool):
+    if key in ("base", "weigh_period") and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if key in ("keep", "drop", "range") and isinstance(value, list):
+    if key in ("keep", "drop", "keep_indicators", "drop_indicators", "range") and isinstance(value, list):
         return tuple(str(v) if isinstance(v, int) and key != "range" else float(v) if key == "range" and _is_number(v) else v for v in value)
     return value
 

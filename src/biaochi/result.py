@@ -68,6 +68,8 @@ class Result:
     """(period, unit, indicator): bits of `MARKS`."""
     notices: tuple[Problem, ...]
     """What the reader must know: what was left out, filled or settled by a rule."""
+    original: Framework | None = None
+    """The framework as given, where indicators were screened out of it."""
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
@@ -102,7 +104,7 @@ class Result:
     @property
     def fingerprints(self) -> dict[str, str]:
         """SHA-256 of framework, recipe and data: together they determine every number."""
-        return {"framework": self.framework.fingerprint, "recipe": self.recipe.fingerprint, "data": self.panel.fingerprint}
+        return {"framework": (self.original or self.framework).fingerprint, "recipe": self.recipe.fingerprint, "data": self.panel.fingerprint}
 
     def node_at(self, code: str | None = None) -> int:
         """Where a node stands on the last axis; the index by default."""
@@ -135,6 +137,24 @@ class Result:
         from biaochi.explain import explain
 
         return explain(self, unit, node, period)
+
+    def filled(self) -> list[dict[str, Any]]:
+        """Every filled cell: what it was filled with, by which method, from which periods."""
+        from biaochi.details import filled
+
+        return filled(self)
+
+    def treated(self) -> list[dict[str, Any]]:
+        """Every treated cell: value before and after, and what was done."""
+        from biaochi.details import treated
+
+        return treated(self)
+
+    def treatment(self) -> list[dict[str, Any]]:
+        """What the treatment did to each indicator: checks before and after, points moved, transformation."""
+        from biaochi.details import treatment
+
+        return treatment(self)
 
     def columns(self) -> dict[str, list[Any] | Array]:
         """Scores and ranks as the columns of one long table."""

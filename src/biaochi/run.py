@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from biaochi import context, custom
 from biaochi.checks import REGISTRIES, choice_of, problems, value_problems
 from biaochi.errors import Problem, Text, refuse
 from biaochi.files.project import Project, load
 from biaochi.formula import Setting
-from biaochi.framework import Framework, Node, Optimum
-from biaochi.job import Batch, Job, Mask, Tree
+from biaochi.framework import Framework, Node
+from biaochi.job import Job, Mask, Tree
 from biaochi.kernels import rank as ranking
-from biaochi.kernels.impute import counted
+from biaochi.kernels.moments import counted
+from biaochi.kernels.normalise import NORMALISERS
 from biaochi.method import Array, Method, Trait
+from biaochi.orient import orient
 from biaochi.panel import Panel
 from biaochi.period import Period
 from biaochi.recipe import Recipe
-from biaochi.result import CLIPPED, IMPUTED, NEUTRAL, TREATED, Result
+from biaochi.result import IMPUTED, TREATED, Result
+from biaochi.screening import screen_indicators, screen_units
+from biaochi.settle import mark_clipped, note_idle_posts, positive, settle_undefined
 
 
-def run(framework: Framework, panel: Panel, recipe: Recipe = Recipe()) -> Result:
+def run(framework: Framework, panel: Panel, recipe: Recipe = Recipe(), *, rng: np.random.Generator | None = None) -> Result:
     """Compute scores and ranks of every node, unit and period.
 
     Parameters
     ----------
     framework, panel, recipe
         The tree of indicators, the observations, the choices of method.
+    rng : numpy.random.Generator, optional
+        Draw what imputers that can draw fill in, instead of their best guess: one of the data sets of a
+        multiple imputation (`impute_many` makes several).
 
     Returns
     -------
@@ -43,24 +50,26 @@ def run(framework: Framework, panel: Panel, recipe: Recipe = Recipe()) -> Result
         rules (``constant``, ``nonpositive``) say to refuse.
     """
     refuse(problems(framework, panel, recipe))
-    job = Job(framework, panel, recipe)
+    job = Job(framework, panel, recipe, rng)
     with np.errstate(all="ignore"):
         derived = derive(job)
         ratios = denominate(job, derived)
-        kept, counts = screen(job, ratios)
+        job, used = _screened(job, ratios)
+        derived, ratios = derived[..., used], ratios[..., used]
+        kept, counts = screen_units(job, ratios)
         filled = impute(job, kept, counts)
         tamed = treat(job, filled, counts)
         common = normalise(job, tamed, counts)
         tree = Tree.of(job, common)
         for parent in tree.upwards:
-            weigh(job, tree, parent)
-            aggregate(job, tree, parent)
+            weigh(job, tree, parent, counts)
+            aggregate(job, tree, parent, counts)
         refuse(tree.refused)
         ranks = rank(job, tree, counts)
     stages = {"derived": derived, "denominated": ratios, "imputed": filled, "treated": tamed, "normalised": common}
     return Result(
-        framework, panel, recipe, stages, tree.scores, ranks, tree.weights, tree.shares, counts,
-        screened=job.screened, marks=job.marks, notices=tuple(job.notices),
+        job.framework, panel, recipe, stages, tree.scores, ranks, tree.weights, tree.shares, counts,
+        screened=job.screened, marks=job.marks, notices=tuple(job.notices), original=framework,
     )  # fmt: skip
 
 
@@ -89,6 +98,12 @@ def derive(job: Job) -> Array:
     return np.stack([series[n.code] for n in job.indicators], axis=-1)
 
 
+def _screened(job: Job, x: Array) -> tuple[Job, list[int]]:
+    """The job on the indicators that have enough data, and where they stand among all."""
+    left = screen_indicators(job, x)
+    return left, [i for i, n in enumerate(job.indicators) if n.code in left.framework and not left.framework[n.code].series]
+
+
 def denominate(job: Job, x: Array) -> Array:
     """Divide by the denominators; no value where the denominator is 0 or missing."""
     out, lost_cells = x.copy(), np.zeros(x.shape, bool)
@@ -106,32 +121,17 @@ def denominate(job: Job, x: Array) -> Array:
     return out
 
 
-def screen(job: Job, x: Array) -> tuple[Array, Mask]:
-    """Leave out units with too little data; the second result tells which units count, (period, unit)."""
-    there = ~np.isnan(x)
-    share = there.mean(axis=-1)
-    codes = [u.code for u in job.panel.units]
-    keep, drop = (np.isin(codes, getattr(job.recipe, key)) for key in ("keep", "drop"))
-    short = (share < job.recipe.min_share - 1e-12) & ~keep
-    job.screened = short | drop | ~there.any(axis=-1)
-    for p, u in np.argwhere(job.screened):
-        code, period = codes[u], job.panel.periods[p]
-        if drop[u]:
-            job.note("dropped", f"{code} is not scored in {period}: the recipe drops it.", f"{code} {period} 未评分：方案将其排除。")
-            continue
-        job.note("screened", f"{code} is not scored in {period}: {share[p, u]:.0%} of its indicators have a value.",
-                 f"{code} {period} 未评分：指标可得率 {share[p, u]:.0%}。")  # fmt: skip
-    counts = job.panel.counts & ~job.screened
-    if not counts.any():
-        what = Text("no unit is left to score: all are dropped, or have too little data.", "没有可评分的单位：均被排除或数据不足。")
-        refuse([Problem("nothing-to-score", what, Text("Lower min_share or shorten drop.", "请降低 min_share 或减少 drop。"), job.recipe.place)])
-    return np.where(job.screened[..., None], np.nan, x), counts
-
-
 def impute(job: Job, x: Array, counts: Mask) -> Array:
     """Fill gaps by each indicator's imputer; filled cells are marked."""
-    out = _each(job, "impute", x, lambda m, v, o: m.kernel(v, counts=counts, **_groups(job, o)))
+    out = np.empty(x.shape)
+    for batch in job.batches("impute"):
+        joint = Trait.JOINT in batch.method.traits  # filled from all indicators, whatever their own imputer
+        columns = list(range(len(job.indicators))) if joint else batch.columns
+        options = context.for_indicators(job, batch.method, [job.indicators[i] for i in columns], batch.options, counts)
+        got = batch.method.kernel(x[..., columns], **options)
+        out[..., batch.columns] = got[..., batch.columns] if joint else got
     out[job.screened] = np.nan
+    refuse(custom.changed_values(job, x, out))
     job.marks[np.isnan(x) & ~np.isnan(out)] |= IMPUTED
     _count(job, "imputed", (job.marks & IMPUTED) > 0, Text("imputed", "经插补"))
     _count(job, "missing", np.isnan(out) & ~job.screened[..., None], Text("missing and left out", "缺失，合成时未计入"))
@@ -139,8 +139,15 @@ def impute(job: Job, x: Array, counts: Mask) -> Array:
 
 
 def treat(job: Job, x: Array, counts: Mask) -> Array:
-    """Treat outliers and skew, each period on its own; changed cells are marked."""
-    out = _each(job, "treat", x, lambda m, v, o: m.kernel(v, counts=counts, **o))
+    """Treat outliers and skew, each period on its own or all together; changed cells are marked."""
+    out = np.empty(x.shape)
+    together = job.recipe.treat_over == "pooled"
+    for batch in job.batches("treat"):
+        v = x[..., batch.columns]
+        inside = counts.reshape(1, -1) if together else counts
+        options = context.for_indicators(job, batch.method, [job.indicators[i] for i in batch.columns], batch.options, inside)
+        got = batch.method.kernel(v.reshape(1, -1, v.shape[-1]) if together else v, **options)
+        out[..., batch.columns] = got.reshape(v.shape)
     job.marks[(x != out) & ~np.isnan(x)] |= TREATED
     _count(job, "treated", (job.marks & TREATED) > 0, Text("changed by the treatment of outliers and skew", "经异常值与偏态处理"))
     return out
@@ -149,41 +156,75 @@ def treat(job: Job, x: Array, counts: Mask) -> Array:
 def normalise(job: Job, x: Array, counts: Mask) -> Array:
     """To a common scale, higher is better; what sets the scale is the recipe's choice."""
     out = np.full(x.shape, np.nan)
-    low, high = job.recipe.range
     for batch in job.batches("normalise"):
         nodes = [job.indicators[i] for i in batch.columns]
-        v, options = _orient(x[..., batch.columns], nodes, batch)
+        v, turned = orient(x[..., batch.columns], nodes, batch)
+        options = context.for_indicators(job, batch.method, nodes, turned)
+        if "at" in batch.method.needs:
+            options["at"] = _unit_values(job, v, str(batch.options["unit"]))
         z = batch.method.kernel(v, _reference(job, counted(v, counts)), **options)
-        if batch.method.posts:
-            _mark_clipped(job, batch, v, options)
-        out[..., batch.columns] = z * (high - low) + low if Trait.UNIT_INTERVAL in batch.method.traits else z
-    _note_idle_posts(job)
+        if "clip" in batch.method.options:
+            mark_clipped(job, batch, v, turned)
+        unit_interval = Trait.UNIT_INTERVAL in batch.method.traits
+        onto = batch.options.get("range")
+        if batch.options.get("rescale") or (onto and not unit_interval):
+            z = NORMALISERS["minmax"].kernel(z, _reference(job, counted(z, counts)))
+            unit_interval = True
+        low, high = onto or job.recipe.range
+        out[..., batch.columns] = z * (high - low) + low if unit_interval else z
+    note_idle_posts(job)
     undefined = ~np.isnan(x) & ~np.isfinite(out)
-    return _settle_undefined(job, out, undefined) if undefined.any() else out
+    return settle_undefined(job, out, undefined) if undefined.any() else out
 
 
-def weigh(job: Job, tree: Tree, parent: Node) -> None:
-    """Weights of the children of one parent, from the framework or from their scores."""
+def weigh(job: Job, tree: Tree, parent: Node, counts: Mask) -> None:
+    """Weights of the children of one parent, from the framework, from experts or from their scores."""
     children, at = tree.children(parent)
     name, options = choice_of(job.framework, job.recipe, "weigh", parent)
     method = REGISTRIES["weigh"][name]
-    context = {"weights": np.array([c.weight for c in children], float)} if "weights" in method.needs else {}
-    tree.weights[at] = method.kernel(tree.scores[..., at], **context, **options)
+    if len(children) == 1:
+        tree.weights[at] = 1.0
+        return
+    rows = (
+        counts
+        if job.recipe.weigh_period is None
+        else counts & (np.arange(len(counts)) == context.position(job.panel.periods, job.recipe.weigh_period))[:, None]
+    )
+    outcome = _outcome(job, options)[rows] if "outcome" in options else None
+    if options.get("among") == "indicators":
+        leaves = [tree.at[n.code] for n in job.indicators]
+        every = dict(zip(leaves, _weights(job, method, options, list(job.indicators), tree.scores[rows][:, leaves], outcome, parent), strict=True))
+        below = [[every[tree.at[n.code]] for n in job.framework.walk(c.code) if tree.at[n.code] in every] for c in children]
+        got = np.array([sum(w) for w in below])
+        got = got / got.sum() if got.sum() > 0 else np.full(len(got), np.nan)
+    else:
+        got = _weights(job, method, options, children, tree.scores[rows][:, at], outcome, parent)
+    if np.isnan(got).any() or not np.isfinite(got).all():
+        label = method.label
+        what = Text(f"{label.en} gives no weights for the children of {parent.code!r}.", f"{label.zh}无法得出 {parent.code!r} 的下级权重。")
+        fix = Text(f"Scores without spread, below 0, or comparisons that do not connect all children can be the cause: see {name} in docs/reference/methods.md.",
+                   f"可能因得分无差异、为负，或判断未能联系全部下级：参见 docs/reference/methods.md 中的 {name}。")  # fmt: skip
+        refuse([Problem("no-weights", what, fix, job.recipe.place)])
+    tree.weights[at] = got
 
 
-def aggregate(job: Job, tree: Tree, parent: Node) -> None:
+def aggregate(job: Job, tree: Tree, parent: Node, counts: Mask) -> None:
     """Score of one parent from its children, and each child's share among those that have a value."""
     _, at = tree.children(parent)
     weights = tree.weights[at]
     name, options = choice_of(job.framework, job.recipe, "aggregate", parent)
     method = REGISTRIES["aggregate"][name]
     z = tree.scores[..., at]
-    if Trait.NEEDS_POSITIVE in method.traits:
-        z = _positive(job, tree, parent, z)
     there = ~np.isnan(z)
-    enough = there.mean(axis=-1) >= job.recipe.min_children - 1e-12
-    tree.scores[..., tree.at[parent.code]] = np.where(enough, method.kernel(z, weights, **options), np.nan)
-    kept = np.where(there, weights, 0.0)
+    if options.get("missing") is not None:
+        z = _given_score(job, parent, z, there, float(options["missing"]))
+    if method.traits & {Trait.NEEDS_POSITIVE, Trait.NEEDS_NONNEGATIVE}:
+        z = positive(job, tree, parent, z, zero_too=Trait.NEEDS_POSITIVE in method.traits)
+    least = options.get("min_children")
+    enough = there.mean(axis=-1) >= (job.recipe.min_children if least is None else least) - 1e-12
+    score = np.where(enough, _combined(job, method, options, z, weights, counts, parent), np.nan)
+    tree.scores[..., tree.at[parent.code]] = score
+    kept = np.where(np.isnan(z), 0.0, weights)
     tree.shares[..., at] = kept / kept.sum(axis=-1, keepdims=True)
 
 
@@ -223,17 +264,62 @@ def _series(job: Job, code: str, series: dict[str, Array]) -> Array:
     return series[code]
 
 
-def _each(job: Job, step: str, x: Array, call: Callable[[Method, Array, dict[str, Any]], Array]) -> Array:
-    out = np.empty(x.shape)
-    for batch in job.batches(step):
-        out[..., batch.columns] = call(batch.method, x[..., batch.columns], batch.options)
-    return out
+def _weights(job: Job, method: Method, options: dict[str, Any], children: list[Node], z: Array, outcome: Array | None, parent: Node) -> Array:
+    """Weights of some nodes from the scores of the rows that count, (row, node)."""
+
+    def tell(en: str, zh: str) -> None:
+        for i, c in enumerate(children):  # judgements are told by the children's numbers
+            en, zh = en.replace(f"{{{i}}}", c.code), zh.replace(f"{{{i}}}", c.code)
+        job.note("weights", f"{parent.code}, {method.label.en}: {en}", f"{parent.code}，{method.label.zh}：{zh}")
+
+    given = context.for_children(job, method, children, options, tell)
+    if outcome is not None and "outcome" in method.needs:
+        given["outcome"] = outcome
+    if "sets" in method.needs:
+        parts = [REGISTRIES["weigh"][name] for name in options["of"]]
+        shared = [{k: v for k, v in options.items() if k in part.options} for part in parts]
+        given["sets"] = np.stack([_weights(job, part, o, children, z, outcome, parent) for part, o in zip(parts, shared, strict=True)])
+        given = {k: v for k, v in given.items() if k in ("sets", "tell")}
+    return np.asarray(method.kernel(z, **given))
 
 
-def _groups(job: Job, options: dict[str, Any]) -> dict[str, Any]:
-    """Options with the name of a grouping replaced by the groups themselves."""
-    rest = {k: v for k, v in options.items() if k != "group"}
-    return {**rest, "groups": job.panel.groups(options["group"])} if "group" in options else rest
+def _outcome(job: Job, options: dict[str, Any]) -> Array:
+    return _series(job, str(options["outcome"]), {})
+
+
+def _combined(job: Job, method: Method, options: dict[str, Any], z: Array, weights: Array, counts: Mask, parent: Node) -> Array:
+    """Scores of a parent; methods that compare units do so among those that count, by period or pooled."""
+    given = {k: v for k, v in options.items() if k not in method.run_only}
+    if Trait.COMPARES_UNITS not in method.traits:
+        return method.kernel(z, weights, **given)
+    together = job.recipe.scale == "pooled"
+    v, inside = (z.reshape(1, -1, z.shape[-1]), counts.reshape(1, -1)) if together else (z, counts)
+    if "tell" in method.needs:
+        given["tell"] = lambda en, zh: job.note("aggregate", f"{parent.code}, {method.label.en}: {en}", f"{parent.code}，{method.label.zh}：{zh}")
+    got = method.kernel(v, weights, counts=inside, **given)
+    low, high = job.recipe.range
+    if options.get("rescale"):
+        got = NORMALISERS["minmax"].kernel(got[..., None], counted(got[..., None], inside))[..., 0]
+    got = got * (high - low) + low if Trait.UNIT_INTERVAL in method.traits or options.get("rescale") else got
+    return np.asarray(got.reshape(z.shape[:-1]))
+
+
+def _given_score(job: Job, parent: Node, z: Array, there: Mask, score: float) -> Array:
+    """Missing children of units that have some take the score the recipe gives them."""
+    holes = ~there & there.any(axis=-1, keepdims=True)
+    if holes.any():
+        job.note(
+            "given-score",
+            f"{parent.code}: {holes.sum()} missing scores of its children were taken as {score:g}.",
+            f"{parent.code}：{holes.sum()} 个缺失的下级得分按 {score:g} 计。",
+        )
+    return np.where(holes, score, z)
+
+
+def _unit_values(job: Job, v: Array, unit: str) -> Array:
+    """Values of a reference unit: its own of each period, or of the base period."""
+    own_values = v[:, [job.panel.position(unit)]]
+    return own_values[[context.position(job.panel.periods, str(job.recipe.base))]] if job.recipe.scale == "base" else own_values
 
 
 def _count(job: Job, kind: str, cells: Mask, what: Text) -> None:
@@ -252,103 +338,3 @@ def _reference(job: Job, v: Array) -> Array:
         case "base":
             return v[[job.panel.periods.index(Period.parse(str(job.recipe.base)))]]
     return v
-
-
-def _orient(v: Array, nodes: list[Node], batch: Batch) -> tuple[Array, dict[str, Any]]:
-    """Values and posts turned so that higher is better."""
-    signs = np.array([1 if isinstance(n.direction, Optimum) else n.direction for n in nodes], float)
-    out, options = v * signs + 0.0, dict(batch.options)
-    posts = batch.method.posts
-    if posts:
-        low, high = (np.asarray(options[p], float) * signs for p in posts)
-        options.update(zip(posts, (np.minimum(low, high), np.maximum(low, high)), strict=True))
-    for i, n in enumerate(nodes):
-        if isinstance(n.direction, Optimum):
-            between = (options[posts[0]][i], options[posts[1]][i]) if posts else None
-            out[..., i] = _from_optimum(v[..., i], n.direction, between, clip=bool(options.get("clip", True)))
-            if posts:
-                options[posts[0]][i], options[posts[1]][i] = 0.0, 1.0
-    return out, options
-
-
-def _from_optimum(v: Array, best: Optimum, posts: tuple[float, float] | None, *, clip: bool) -> Array:
-    """Minus the distance to the optimum; with posts, 1 at the optimum and 0 at the post of either side."""
-    off = np.maximum(np.maximum(best.low - v, v - best.high), 0.0)
-    if posts is None:
-        return 0.0 - off
-    room = np.where(v < best.low, best.low - posts[0], posts[1] - best.high)
-    outside = -1.0 if clip else 0.0  # where a post is the optimum itself there is no room: 0 at once, and held there if clipped
-    beyond = np.where(off > 0, outside, 1.0)
-    return np.where(np.isnan(v), np.nan, np.where(room > 0, 1.0 - off / np.where(room > 0, room, 1.0), beyond))
-
-
-def _note_idle_posts(job: Job) -> None:
-    idle = [n.code for n in job.indicators if n.goalposts and not REGISTRIES["normalise"][choice_of(job.framework, job.recipe, "normalise", n)[0]].posts]
-    if idle:
-        told = ", ".join(idle[:5]) + (" …" if len(idle) > 5 else "")
-        job.note(
-            "idle-goalposts",
-            f"the normalisation does not use the goalposts of {len(idle)} of {len(job.indicators)} indicators ({told}).",
-            f"{len(job.indicators)} 项指标中有 {len(idle)} 项的上下限未被其无量纲化方法使用（{told}）。",
-        )
-
-
-def _mark_clipped(job: Job, batch: Batch, v: Array, options: dict[str, Any]) -> None:
-    if options.get("clip", True):
-        low, high = (options[p] for p in batch.method.posts or ())
-        job.marks[..., batch.columns] |= np.where((v < low) | (v > high), CLIPPED, 0).astype(np.uint8)
-
-
-def _settle_undefined(job: Job, z: Array, undefined: Mask) -> Array:
-    """Apply the recipe's ``constant`` rule where a value has no score: its scale has no spread."""
-    rule = job.recipe.constant
-    of = {"base": f"base period {job.recipe.base}", "pooled": "all periods"}.get(job.recipe.scale)
-    cells = {(i, of or str(job.panel.periods[p])): None for p, i in np.argwhere(undefined.any(axis=1))}
-    where = [(job.indicators[i], period) for i, period in cells]
-    if rule == "refuse":
-        refuse(
-            Problem(
-                "constant",
-                Text(f"{n.code!r} has no spread in {p}: all units that count have the same value, or at most one has any.",
-                     f"{n.code!r} 在 {p} 没有差异：各单位取值相同，或至多一个单位有值。"),
-                Text('Take it out, give it goalposts, or set constant = "missing" or a score in the recipe.',
-                     '请移除该指标、设置固定上下限，或在方案中设 constant = "missing" 或一个分值。'),
-                n.place,
-            )
-            for n, p in where
-        )  # fmt: skip
-    for n, p in where:
-        fate = ("left out", "未计分") if rule == "missing" else (f"scored {rule:g}", f"记 {rule:g} 分")
-        job.note("constant", f"{n.code} has no spread in {p}: {fate[0]} for all units.", f"{n.code} 在 {p} 没有差异：所有单位{fate[1]}。")
-    if rule == "missing":
-        return np.where(undefined, np.nan, z)
-    job.marks[undefined] |= NEUTRAL
-    return np.where(undefined, float(rule), z)
-
-
-def _positive(job: Job, tree: Tree, parent: Node, z: Array) -> Array:
-    """Apply the recipe's ``nonpositive`` rule to the children of a geometric mean."""
-    children, at = tree.children(parent)
-    rule = job.recipe.nonpositive
-    floor = 0.0 if isinstance(rule, str) else float(rule)
-    low = ((z < floor) if floor else (z <= 0)) & (tree.weights[at] > 0)
-    if not low.any():
-        return z
-    if rule == "refuse":
-        for p, u, c in np.argwhere(low)[:20]:
-            where = f"{job.panel.units[u].code} / {job.panel.periods[p]} / {children[c].code}"
-            tree.refused.append(
-                Problem(
-                    "nonpositive",
-                    Text(f"{where}: the score {z[p, u, c]:g} has no geometric mean ({low.sum()} such scores under {parent.code!r}).",
-                         f"{where}：得分 {z[p, u, c]:g} 无法取几何平均（{parent.code!r} 下共 {low.sum()} 个）。"),
-                    Text('Use a range above 0, such as range = [1, 100], or set nonpositive = "missing", "zero" or a floor in the recipe.',
-                         '请使用大于 0 的值域（如 range = [1, 100]），或在方案中设 nonpositive = "missing"、"zero" 或一个下限。'),
-                )
-            )  # fmt: skip
-        return np.where(low, np.nan, z)
-    fate = {"missing": ("left out", "未计入"), "zero": ("taken as 0", "按 0 计")}.get(str(rule), (f"raised to {rule}", f"提高到 {rule}"))
-    below = f"below {floor:g}" if floor else "at or below 0"
-    below_zh = f"低于 {floor:g}" if floor else "不大于 0"
-    job.note("nonpositive", f"{parent.code}: {low.sum()} scores {below} were {fate[0]}.", f"{parent.code}：{low.sum()} 个{below_zh}的得分{fate[1]}。")
-    return np.where(low, np.nan if rule == "missing" else floor, z)

@@ -50,11 +50,11 @@ def test_the_diff_in_contributing_works(tmp_path):
     diff = text.split("```diff\n", 1)[1].split("```", 1)[0].splitlines()[2:]
     function, line = "\n".join(d[1:] for d in diff if d.startswith("+")).rsplit("\n", 1)
     shutil.copytree(Path(biaochi.__file__).parent, tmp_path / "biaochi")
-    path = tmp_path / "biaochi" / "kernels" / "normalise.py"
+    path = tmp_path / "biaochi" / "kernels" / "normalise" / "scale.py"
     source = path.read_text(encoding="utf-8")
-    path.write_text(source.replace("_OECD =", f"{function}\n\n\n_OECD =", 1).replace("NORMALISERS = {", f"NORMALISERS = {{\n{line}", 1), encoding="utf-8")
+    path.write_text(source.replace("_OECD =", f"{function}\n\n\n_OECD =", 1).replace("METHODS = {", f"METHODS = {{\n{line}", 1), encoding="utf-8")
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
-    code = "import biaochi, pathlib; p = biaochi.load('asem'); r = biaochi.run(p.framework, p.panel, biaochi.variant(p.recipe, normalise='logistic')); print(r, biaochi.__file__)"
+    code = "import biaochi, pathlib; p = biaochi.load('asem'); r = biaochi.run(p.framework, p.panel, biaochi.variant(p.recipe, normalise='tanh')); print(r, biaochi.__file__)"
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert "CHE" in done.stdout
     assert str(tmp_path) in done.stdout

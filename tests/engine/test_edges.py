@@ -63,7 +63,7 @@ def test_formulas_never_turn_a_gap_into_a_value():
 
 def test_thresholds_met_exactly_are_met():
     """SKEW = 2 and KURT = 4 exactly, whatever the unit: rounding must not decide."""
-    from biaochi.kernels.treat import passes
+    from biaochi.kernels.treat.pull import passes
 
     for scale, shift in ((1, 0), (1000, 0), (0.1, 1), (7, 3), (1e-6, 0)):
         x = np.array([[0.0], [0], [0], [1]]) * scale + shift

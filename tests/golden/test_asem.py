@@ -113,7 +113,7 @@ def test_treatments(project, golden, options, name):
 
 
 def test_treatment_with_gaps(project, golden):
-    from biaochi.kernels.treat import winsorise_then_log
+    from biaochi.kernels.treat.scheme import winsorise_then_log
 
     raw = project.panel.values[0][:, [project.panel.codes.index(n.code) for n in sorted(project.framework.indicators, key=lambda n: n.code)]]
     codes = sorted(n.code for n in project.framework.indicators)
@@ -121,7 +121,7 @@ def test_treatment_with_gaps(project, golden):
 
 
 def test_skewness_and_kurtosis(project):
-    from biaochi.kernels.treat import kurtosis, passes, skewness
+    from biaochi.kernels.treat.pull import kurtosis, passes, skewness
 
     with open(GOLDEN / "coinr" / "skew_kurt_raw.csv", newline="") as f:
         rows = list(csv.DictReader(f))
@@ -174,7 +174,8 @@ def test_screening_by_availability(project):
 
 
 def test_winsorise_on_one_vector():
-    from biaochi.kernels.treat import log_ct, winsorise
+    from biaochi.kernels.treat.pull import winsorise
+    from biaochi.kernels.treat.transform import log_ct
 
     with open(GOLDEN / "coinr" / "vec_treatment.csv", newline="") as f:
         rows = list(csv.DictReader(f))

@@ -11,6 +11,7 @@ from biaochi.compare import Agreement
 from biaochi.errors import Lang, Text, UnknownName
 from biaochi.files.project import Project
 from biaochi.method import Method
+from biaochi.reports.catalogue import entry
 from biaochi.result import Result
 
 
@@ -40,7 +41,7 @@ def methods_document(name: str | None, lang: Lang) -> list[dict[str, Any]]:
     UnknownName
         If there is no such step or method.
     """
-    rows = [_method(step, n, m, lang) for step, registry in REGISTRIES.items() for n, m in registry.items()]
+    rows = [_method(step, n, m, lang, worked=n == name) for step, registry in REGISTRIES.items() for n, m in registry.items()]
     if name is None:
         return rows
     hits = [r for r in rows if name in (r["step"], r["name"])]
@@ -49,7 +50,8 @@ def methods_document(name: str | None, lang: Lang) -> list[dict[str, Any]]:
     return hits
 
 
-def _method(step: str, name: str, method: Method, lang: Lang) -> dict[str, Any]:
+def _method(step: str, name: str, method: Method, lang: Lang, *, worked: bool) -> dict[str, Any]:
+    found = entry(step, name, worked=worked)
     return {
         "step": step,
         "family": FAMILIES[step].to(lang),
@@ -60,4 +62,9 @@ def _method(step: str, name: str, method: Method, lang: Lang) -> dict[str, Any]:
         "required": [*method.required],
         "traits": sorted(t.name.lower() for t in method.traits),
         "source": method.source,
+        "formula": found.text,
+        "edge_cases": found.shape,
+        "meanings": {n: found.meanings.get(n, "") for n in method.options},
+        "example": list(found.example),
+        "reference": method.proof,
     }

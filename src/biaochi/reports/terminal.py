@@ -110,9 +110,24 @@ def print_methods(document: list[dict[str, Any]], lang: Lang) -> None:
         console.print(Line(f"{step}  {members[0]['family']}", style="bold"))
         for m in members:
             console.print(Line(f"  {m['name']:20}").append(f"{m['label']}  ", style="cyan").append(m["summary"] if lang == "en" else ""), soft_wrap=True)
-            for name, default in m["options"].items():
-                told = Text("required", "必填").to(lang) if name in m["required"] else f"= {default}"
-                console.print(f"      {name} {told}", style="dim")
             if len(document) == 1:
-                console.print(f"      {Text('source', '出处').to(lang)}: {m['source']}", style="dim")
-                console.print(f"      {Text('traits', '性质').to(lang)}: {', '.join(m['traits'])}", style="dim")
+                _print_method(console, m, lang)
+
+
+def _print_method(console: Console, m: dict[str, Any], lang: Lang) -> None:
+    """The rest of the catalogue's entry: formula, options, edge cases, example, source."""
+    if m["formula"]:
+        console.print(f"\n  {m['formula'].replace('``', '').replace(chr(10), chr(10) + '  ')}\n")
+    for name, default in m["options"].items():
+        told = Text("required", "必填").to(lang) if name in m["required"] else f"= {default}"
+        meaning = m["meanings"].get(name, "").replace("``", "")
+        console.print(Line(f"  {name} {told}", style="bold").append(f"  {meaning}", style="not bold"))
+    for label, text in (
+        (Text("edge cases", "边界情形"), m["edge_cases"].replace("``", "")),
+        (Text("example", "示例"), "  →  ".join(m["example"])),
+        (Text("source", "出处"), m["source"]),
+        (Text("held to", "验证依据"), m["reference"]),
+        (Text("traits", "性质"), ", ".join(m["traits"])),
+    ):
+        if text:
+            console.print(f"  {label.to(lang)}: {text}", style="dim")

@@ -1,4 +1,4 @@
-"""Fill gaps. A value that was there always comes back unchanged."""
+"""Fill from the indicator's own column: all units, or the unit's group."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaochi.errors import Text
+from biaochi.kernels import moments
+from biaochi.kernels.moments import Counts, counted
 from biaochi.method import Array, Method, Trait
-
-Counts = NDArray[np.bool_] | None
 
 
 def none(x: Array, *, counts: Counts = None) -> Array:
@@ -38,7 +38,7 @@ def mean(x: Array, *, counts: Counts = None) -> Array:
     -------
     (..., unit, indicator). An indicator without any value stays NaN.
     """
-    return _fill(x, _mean(counted(x, counts)))
+    return _fill(x, moments.mean(counted(x, counts)))
 
 
 def median(x: Array, *, counts: Counts = None) -> Array:
@@ -46,7 +46,7 @@ def median(x: Array, *, counts: Counts = None) -> Array:
 
     Parameters, result: see `mean`.
     """
-    return _fill(x, _median(counted(x, counts)))
+    return _fill(x, moments.median(counted(x, counts)))
 
 
 def group_mean(x: Array, *, groups: NDArray[np.intp], counts: Counts = None) -> Array:
@@ -78,11 +78,6 @@ def group_median(x: Array, *, groups: NDArray[np.intp], counts: Counts = None) -
     return _by_group(x, groups, counts, median)
 
 
-def counted(x: Array, counts: Counts) -> Array:
-    """``x`` with the units that do not count set to NaN: what every statistic is taken over."""
-    return x if counts is None else np.where(counts[..., None], x, np.nan)
-
-
 def _by_group(x: Array, groups: NDArray[np.intp], counts: Counts, fill: Callable[..., Array]) -> Array:
     out = x.copy()
     for g in np.unique(groups[groups >= 0]):
@@ -96,27 +91,12 @@ def _fill(x: Array, value: Array) -> Array:
     return np.where(np.isnan(x), value, x)
 
 
-def _mean(x: Array) -> Array:
-    there = ~np.isnan(x)
-    total = np.where(there, x, 0.0).sum(axis=-2, keepdims=True)
-    n = there.sum(axis=-2, keepdims=True)
-    return np.asarray(np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0))
-
-
-def _median(x: Array) -> Array:
-    ordered = np.sort(x, axis=-2)  # NaN last
-    n = (~np.isnan(x)).sum(axis=-2, keepdims=True)
-    low = np.take_along_axis(ordered, np.maximum((n - 1) // 2, 0), axis=-2)
-    high = np.take_along_axis(ordered, np.minimum(n // 2, x.shape[-2] - 1), axis=-2)
-    return np.asarray(np.where(n > 0, low + (high - low) / 2, np.nan))
-
-
 _KEEPS = frozenset({Trait.KEEPS_OBSERVED, Trait.FILLS_WITHIN_RANGE})
 
-IMPUTERS = {
-    "none": Method(none, Text("none", "不插补"), "OECD/JRC Handbook (2008), step 3", _KEEPS),
-    "mean": Method(mean, Text("mean", "均值插补"), "OECD/JRC Handbook (2008), step 3", _KEEPS),
-    "median": Method(median, Text("median", "中位数插补"), "OECD/JRC Handbook (2008), step 3", _KEEPS),
-    "group_mean": Method(group_mean, Text("group mean", "组内均值插补"), "COINr 1.1.14, i_mean_grp", _KEEPS),
-    "group_median": Method(group_median, Text("group median", "组内中位数插补"), "COINr 1.1.14, i_median_grp", _KEEPS),
+METHODS = {
+    "none": Method(none, Text("none", "不插补"), "OECD/JRC Handbook (2008), step 3", _KEEPS, proof="closed form"),
+    "mean": Method(mean, Text("mean", "均值插补"), "OECD/JRC Handbook (2008), step 3", _KEEPS, proof="COINr, impute_mean.csv"),
+    "median": Method(median, Text("median", "中位数插补"), "OECD/JRC Handbook (2008), step 3", _KEEPS, proof="COINr, impute_median.csv"),
+    "group_mean": Method(group_mean, Text("group mean", "组内均值插补"), "COINr 1.1.14, i_mean_grp", _KEEPS, proof="COINr, impute_group_mean.csv"),
+    "group_median": Method(group_median, Text("group median", "组内中位数插补"), "COINr 1.1.14, i_median_grp", _KEEPS, proof="COINr, impute_group_median.csv"),
 }

@@ -1,0 +1,132 @@
+"""Statistics over the unit axis that leave missing values out; one place for every convention."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaochi.method import Array
+
+Counts = NDArray[np.bool_] | None
+
+
+def counted(x: Array, counts: Counts) -> Array:
+    """``x`` with the units that do not count set to NaN: what every statistic is taken over."""
+    return x if counts is None else np.where(counts[..., None], x, np.nan)
+
+
+def ratio(a: Array, b: Array) -> Array:
+    """``a / b``, NaN where ``b`` is 0 or missing."""
+    a, b = np.broadcast_arrays(a, b)
+    return np.asarray(np.divide(a, b, out=np.full(a.shape, np.nan), where=(b != 0) & ~np.isnan(b)))
+
+
+def flat(low: Array, high: Array) -> NDArray[np.bool_]:
+    """No spread, or none beyond the rounding noise of a sum (a few units in the last place)."""
+    return high - low <= 2.0**-50 * np.maximum(np.abs(low), np.abs(high))
+
+
+def lowest(x: Array) -> Array:
+    """Minimum over units, (..., 1, indicator)."""
+    return np.asarray(np.fmin.reduce(x, axis=-2, keepdims=True))
+
+
+def highest(x: Array) -> Array:
+    """Maximum over units, (..., 1, indicator)."""
+    return np.asarray(np.fmax.reduce(x, axis=-2, keepdims=True))
+
+
+def total(x: Array) -> Array:
+    """Sum over units, (..., 1, indicator); 0 where nothing is there."""
+    return np.asarray(np.where(np.isnan(x), 0.0, x).sum(axis=-2, keepdims=True))
+
+
+def number(x: Array) -> Array:
+    """How many values are there, (..., 1, indicator)."""
+    return np.asarray((~np.isnan(x)).sum(axis=-2, keepdims=True), float)
+
+
+def mean(x: Array) -> Array:
+    """Mean over units, (..., 1, indicator)."""
+    return ratio(total(x), number(x))
+
+
+def deviation(x: Array, ddof: int | Array = 1) -> Array:
+    """Standard deviation over units, (..., 1, indicator); 0 where there is no spread but for rounding."""
+    squares = total((x - mean(x)) ** 2)
+    spread = np.sqrt(ratio(squares, np.maximum(number(x) - np.asarray(ddof, float), 0.0)))
+    return np.where(flat(lowest(x), highest(x)), 0.0, spread)
+
+
+def median(x: Array) -> Array:
+    """Median over units, (..., 1, indicator)."""
+    ordered = np.sort(x, axis=-2)  # NaN last
+    n = (~np.isnan(x)).sum(axis=-2, keepdims=True)
+    low = np.take_along_axis(ordered, np.maximum((n - 1) // 2, 0), axis=-2)
+    high = np.take_along_axis(ordered, np.minimum(n // 2, x.shape[-2] - 1), axis=-2)
+    return np.asarray(np.where(n > 0, low + (high - low) / 2, np.nan))
+
+
+def quantile(x: Array, share: float | Array) -> Array:
+    """Quantile over units, linear between neighbours (type 7 of Hyndman and Fan), (..., 1, indicator)."""
+    ordered = np.sort(x, axis=-2)
+    n = (~np.isnan(x)).sum(axis=-2, keepdims=True)
+    at = np.asarray(share, float) * np.maximum(n - 1, 0)
+    below = np.floor(at).astype(int)
+    low = np.take_along_axis(ordered, below, axis=-2)
+    high = np.take_along_axis(ordered, np.minimum(below + 1, np.maximum(n - 1, 0)), axis=-2)
+    return np.asarray(np.where(n > 0, low + (high - low) * (at - below), np.nan))
+
+
+def shape(x: Array) -> tuple[Array, Array]:
+    """Sample skewness (Excel SKEW, type 2) and excess kurtosis (Excel KURT, type 2), each (..., indicator).
+
+    NaN below 3 (4) values or without spread.
+    """
+    there = ~np.isnan(x)
+    n = there.sum(axis=-2).astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        d = np.where(there, x - (np.where(there, x, 0.0).sum(axis=-2) / n)[..., None, :], 0.0)
+        d2 = d * d
+        m2, m3, m4 = d2.sum(axis=-2), (d2 * d).sum(axis=-2), (d2 * d2).sum(axis=-2)
+        skew = np.sqrt(n) * m3 / m2**1.5 * np.sqrt(n * (n - 1)) / (n - 2)
+        peak = n * m4 / (m2 * m2)
+        kurt = ((n + 1) * (peak - 3) + 6) * (n - 1) / ((n - 2) * (n - 3))
+    return np.where((n >= 3) & (m2 > 0), skew, np.nan), np.where((n >= 4) & (m2 > 0), kurt, np.nan)
+
+
+def complete(z: Array) -> Array:
+    """``z`` with the units that lack any indicator set to NaN."""
+    return np.where(np.isnan(z).any(axis=-1, keepdims=True), np.nan, z)
+
+
+def covariance(z: Array) -> Array:
+    """Covariance of indicators over the units that have all of them (n - 1), (..., indicator, indicator).
+
+    0 for an indicator without spread but for rounding.
+    """
+    full = complete(z)
+    d = np.nan_to_num(np.where(flat(lowest(full), highest(full)), 0.0, full - mean(full)))
+    n = (~np.isnan(full[..., :1])).sum(axis=-2, keepdims=True).astype(float)
+    return ratio(np.swapaxes(d, -1, -2) @ d, np.maximum(n - 1.0, 0.0))
+
+
+def correlation(z: Array) -> Array:
+    """Pearson correlation of indicators, pair by pair over the units that have both, (..., indicator, indicator).
+
+    NaN for an indicator without spread or with fewer than 2 common units.
+    """
+    there = ~np.isnan(z)
+    m = there.astype(float)
+    d = np.where(there, z - mean(z), 0.0)  # near the origin, so that sums of squares keep their digits
+    t = np.swapaxes
+    n, sx = t(m, -1, -2) @ m, t(d, -1, -2) @ m
+    sxy, sxx = t(d, -1, -2) @ d, t(d * d, -1, -2) @ m
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cov = sxy - sx * t(sx, -1, -2) / n
+        var = sxx - sx * sx / n
+        var = np.where(var <= 1e-14 * sxx, 0.0, var)
+        r = cov / np.sqrt(var * t(var, -1, -2))
+    still = flat(lowest(z), highest(z))[..., 0, :]
+    bad = ~np.isfinite(r) | (n < 2) | still[..., :, None] | still[..., None, :]
+    return np.where(bad, np.nan, np.clip(r, -1.0, 1.0))

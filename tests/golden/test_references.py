@@ -1,0 +1,527 @@
+"""Methods held to packages and published examples that are not ours; those COINr has are in test_coinr.py."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from biaochi.kernels.aggregate import AGGREGATORS
+from biaochi.kernels.aggregate.kemeny import disagreement, kemeny_order
+from biaochi.kernels.aggregate.outrank import margins
+from biaochi.kernels.impute import IMPUTERS
+from biaochi.kernels.normalise import NORMALISERS
+from biaochi.kernels.treat import TREATMENTS
+from biaochi.kernels.weigh import WEIGHTINGS
+from biaochi.kernels.weigh.stated import agreement, consistency
+
+N, T, A, W, F = ({name: m.kernel for name, m in registry.items()} for registry in (NORMALISERS, TREATMENTS, AGGREGATORS, WEIGHTINGS, IMPUTERS))
+
+
+def data(n=40, k=5, seed=3, gaps=0.0):
+    rng = np.random.default_rng(seed)
+    x = rng.gamma(2.0, 10.0, (n, k)) + 1.0 + rng.gamma(2.0, 10.0, (n, 1))
+    x[rng.random((n, k)) < gaps] = np.nan
+    return x
+
+
+def close(got, want, rtol=1e-10, atol=1e-12):
+    np.testing.assert_allclose(got, want, rtol=rtol, atol=atol, equal_nan=True)
+
+
+# --- normalisation -----------------------------------------------------------------------------------
+
+
+def test_logistic_is_expit_of_the_z_score():
+    from scipy.special import expit
+
+    x = data(gaps=0.1)
+    close(N["logistic"](x, x, steepness=1.7), expit(1.7 * stats.zscore(x, ddof=1, nan_policy="omit")))
+
+
+def test_efficacy_by_its_formula():
+    """功效系数法: 60 at the unsatisfactory, 100 at the satisfactory value, straight between and beyond."""
+    x = np.array([[50.0], [60.0], [70.0], [80.0], [100.0]])
+    given = {"unsatisfactory": 60.0, "satisfactory": 80.0}
+    close(N["efficacy"](x, x, **given)[:, 0], [40, 60, 80, 100, 140])
+    close(N["efficacy"](x, x, **given, floor=50.0, span=50.0)[:, 0], [25, 50, 75, 100, 150])
+    got = N["exponential_efficacy"](x, x, **given)[:, 0]
+    close(got[[1, 3]], [60, 100])
+    close(got[2], np.sqrt(60 * 100))
+    close(got, 60 * np.exp(np.log(100 / 60) * (x[:, 0] - 60) / 20))
+    logs = N["log_efficacy"](np.array([[1.0], [10.0], [100.0], [-1.0]]), x, signs=np.ones(1), unsatisfactory=1.0, satisfactory=100.0)
+    close(logs[:, 0], [0, 50, 100, np.nan])
+
+
+def test_efficacy_where_lower_is_better():
+    x = np.array([[5.0], [10.0], [20.0]])
+    up, down = 60 + 40 * (20 - x) / 15, 60 + 40 * np.log(20 / x) / np.log(4)
+    close(N["efficacy"](-x, -x), up)
+    close(N["log_efficacy"](-x, -x, signs=-np.ones(1), floor=60.0, span=40.0), down)
+
+
+def test_ampi_scale_by_the_paper():
+    x = data()
+    goal, low, high = x.mean(axis=0), x.min(axis=0), x.max(axis=0)
+    d = (high - low) / 2
+    want = (x - (goal - d)) / (2 * d) * 60 + 70
+    close(N["adjusted_minmax"](x, x), want)
+
+
+def test_optimum_by_its_formulas():
+    """中间型 and 区间型: 1 - |x - best| / max |x - best|, c = max(a - min, max - b) for a range."""
+    x = np.array([[2.0], [5.0], [7.0], [12.0]])
+    close(N["furthest"](-np.abs(x - 5), -np.abs(x - 5))[:, 0], 1 - np.abs(x[:, 0] - 5) / 7)
+    a, b = 4.0, 6.0
+    off = np.maximum(np.maximum(a - x, x - b), 0)
+    close(N["furthest"](-off, -off)[:, 0], (1 - off / max(a - 2, 12 - b))[:, 0])
+
+
+def test_periods_by_the_published_definitions():
+    x = np.array([[[50.0, 8.0]], [[60.0, 4.0]], [[45.0, 2.0]]])
+    signs = np.array([1.0, -1.0])
+    v = x * signs
+    close(N["base_index"](v, v, signs=signs, origin=0)[:, 0], [[100, 100], [120, 200], [90, 400]])
+    before = np.array([-1, 0, 1])
+    close(N["growth"](v, v, signs=signs, before=before)[:, 0], [[np.nan, np.nan], [20, 50], [-25, 50]])
+    sym = N["growth"](v, v, signs=signs, before=before, form="symmetric")
+    chain = (200 + sym * signs) / (200 - sym * signs)  # 中国创新指数: I_t = I_{t-1} (200 + V) / (200 - V)
+    close(chain[1:], x[1:] / x[:-1])
+    assert np.nanmax(np.abs(N["growth"](v * 0 + [[[1e-9, -1e-9]], [[1.0, -1.0]], [[0.0, 0.0]]], v, signs=signs, before=before, form="symmetric"))) <= 200
+    close(N["growth"](v, v, signs=signs, before=before, form="handbook")[1, 0], [100 * 10 / 60, 100 * 4 / 4])
+
+
+def test_cyclical_series_by_series():
+    x = np.random.default_rng(2).normal(100, 5, (9, 4, 3))
+    x[2, 1, 0] = np.nan
+    got = N["cyclical"](x, x)
+    for u, i in np.ndindex(4, 3):
+        y = x[:, u, i]
+        close(got[:, u, i], (y - np.nanmean(y)) / np.nanmean(np.abs(y - np.nanmean(y))))
+
+
+@pytest.mark.extras
+def test_vector_and_sum_are_pymcdms():
+    from pymcdm import normalizations
+
+    x = data()
+    for i in range(x.shape[1]):
+        close(N["vector"](x, x)[:, i], normalizations.vector_normalization(x[:, i]))
+        close(N["sum"](x, x, signs=np.ones(5))[:, i], normalizations.sum_normalization(x[:, i]))
+        close(N["sum"](-x, -x, signs=-np.ones(5))[:, i], normalizations.sum_normalization(x[:, i], cost=True))
+
+
+# --- treatment ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("to", ["limit", "value"])
+@pytest.mark.parametrize("name", ["iqr", "quartile", "mad", "percentile", "sd"])
+def test_limits_are_numpys(name, to):
+    x = data(60, 4) ** 2
+    x[:3, 0] = [4e4, -3e4, 5e4]
+    q1, q2, q3 = np.percentile(x, [25, 50, 75], axis=0)
+    spread = stats.median_abs_deviation(x, axis=0, scale="normal")
+    limits = {
+        "iqr": (q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)),
+        "quartile": (q1 - 3 * (q2 - q1), q3 + 3 * (q3 - q2)),
+        "mad": (q2 - 3 * spread, q2 + 3 * spread),
+        "percentile": tuple(np.percentile(x, [5, 95], axis=0)),
+        "sd": (x.mean(axis=0) - 3 * x.std(axis=0, ddof=1), x.mean(axis=0) + 3 * x.std(axis=0, ddof=1)),
+    }
+    low, high = limits[name]
+    if to == "value":
+        low, high = np.where(x < low, np.inf, x).min(axis=0), np.where(x > high, -np.inf, x).max(axis=0)
+    got = T[name](x, to=to)
+    close(got, np.clip(x, low, high), 1e-9)
+    assert (got != x).any()
+
+
+def test_powers_are_scipys():
+    x = data(80, 3) ** 2
+    x[5, 1] = np.nan
+    got, signed = T["boxcox"](x, shift=False), T["yeo_johnson"](x - 300.0)
+    for i in range(3):
+        there = ~np.isnan(x[:, i])
+        y, _ = stats.boxcox(x[there, i])
+        close(got[there, i], y, 1e-5)
+        close(T["boxcox"](x, shift=False, power=0.3)[there, i], stats.boxcox(x[there, i], 0.3), 1e-12)
+        y, _ = stats.yeojohnson(x[there, i] - 300.0)
+        close(signed[there, i], y, 1e-5)
+        close(T["yeo_johnson"](x - 300.0, power=1.4)[there, i], stats.yeojohnson(x[there, i] - 300.0, 1.4), 1e-10)
+
+
+# --- imputation ----------------------------------------------------------------------------------------
+
+
+def test_em_for_monotone_gaps_is_regression():
+    """Anderson (1957): where only y has gaps, the most likely values come from regressing y on x."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(10, 2, 60)
+    y = 3 + 2 * x + rng.normal(0, 1, 60)
+    y[40:] = np.nan
+    got = F["em"](np.column_stack([x, y]), ridge=0.0, tolerance=1e-12)
+    slope, start = np.polyfit(x[:40], y[:40], 1)
+    close(got[40:, 1], start + slope * x[40:], 1e-6)
+
+
+def test_draws_spread_as_they_should():
+    """Of 4,000 draws of one gap the mean is the regression's, the spread its residual's."""
+    rng = np.random.default_rng(8)
+    x = rng.normal(0, 1, 200)
+    y = 2 * x + rng.normal(0, 0.5, 200)
+    y[0] = np.nan
+    table = np.column_stack([x, y])
+    for name, options, room in (("regression", {}, 0.05), ("em", {"ridge": 0.0}, 0.07)):
+        draws = np.array([F[name](table, rng=rng, **options)[0, 1] for _ in range(600)])
+        slope, start = np.polyfit(x[1:], y[1:], 1)
+        left = y[1:] - start - slope * x[1:]
+        assert abs(draws.mean() - start - slope * x[0]) < 0.1
+        assert abs(draws.std() - left.std(ddof=2)) < room
+
+
+@pytest.mark.extras
+def test_regression_is_statsmodels_ols():
+    import statsmodels.api as sm
+
+    x = data(50, 4)
+    x[:5, 0] = np.nan
+    got = F["regression"](x, predictors=2)
+    r = np.abs(np.corrcoef(x[5:].T))[0]
+    best = np.argsort(-r[1:])[:2] + 1
+    fit = sm.OLS(x[5:, 0], sm.add_constant(x[5:][:, best])).fit()
+    close(got[:5, 0], fit.predict(sm.add_constant(x[:5][:, best], has_constant="add")))
+
+
+@pytest.mark.extras
+@pytest.mark.parametrize("weighted", [False, True])
+def test_neighbours_are_scikit_learns(weighted):
+    from sklearn.impute import KNNImputer
+
+    x = data(60, 5, gaps=0.1)
+    centre, size = np.nanmean(x, axis=0), np.nanstd(x, axis=0, ddof=1)
+    want = KNNImputer(n_neighbors=4, weights="distance" if weighted else "uniform").fit_transform((x - centre) / size) * size + centre
+    close(F["knn"](x, neighbours=4, weighted=weighted), want, 1e-9)
+
+
+@pytest.mark.extras
+def test_season_is_statsmodels_regression():
+    import statsmodels.api as sm
+
+    t = np.arange(60)
+    season = np.array([5.0, -2, 0, 1, -4, 3, 2, -1, 0, -3, 1, -2])
+    clean = 100 + 0.5 * t + season[t % 12]
+    noisy = clean + np.random.default_rng(4).normal(0, 0.5, 60)
+    gaps = [3, 17, 18, 40, 59]
+    for y, exact in ((clean, True), (noisy, False)):
+        x = y.copy()
+        x[gaps] = np.nan
+        got = F["seasonal"](x[:, None, None], times=t, cycle=12)[:, 0, 0]
+        if exact:
+            close(got[gaps[:-1]], clean[gaps[:-1]], 1e-9)
+        there = ~np.isnan(x)
+        dummies = (t[:, None] % 12 == np.arange(12)).astype(float)
+        fit = sm.OLS(x[there], np.column_stack([t - t.mean(), dummies])[there]).fit()
+        effect = fit.params[1:][t % 12]
+        close(got[gaps], np.interp(t, t[there], (x - effect)[there])[gaps] + effect[gaps], 1e-9)
+    up = F["seasonal"](np.exp(np.where(np.isin(t, gaps), np.nan, clean / 50))[:, None, None], times=t, cycle=12, form="multiplicative")
+    close(up[gaps[:-1], 0, 0], np.exp(clean / 50)[gaps[:-1]], 1e-9)
+
+
+# --- weights ---------------------------------------------------------------------------------------------
+
+
+def test_entropy_is_scipys():
+    z = data()
+    z[:4, 1] = 0.0
+    d = np.array([1 - stats.entropy(z[:, i]) / np.log(len(z)) for i in range(5)])
+    close(W["entropy"](z), d / d.sum())
+
+
+def test_critic_by_the_paper():
+    z = data()
+    c = z.std(axis=0, ddof=1) * (1 - np.corrcoef(z.T)).sum(axis=0)
+    close(W["critic"](z), c / c.sum())
+
+
+def test_variation_is_scipys():
+    z = data()
+    cv = stats.variation(z, ddof=1)
+    close(W["variation"](z), cv / cv.sum())
+
+
+@pytest.mark.extras
+def test_standard_deviation_is_pymcdms():
+    from pymcdm import weights
+
+    z = data()
+    close(W["standard_deviation"](z), weights.standard_deviation_weights(z), 1e-9)
+
+
+@pytest.mark.extras
+def test_independence_and_regression_are_statsmodels():
+    import statsmodels.api as sm
+
+    z = data(200, 5, seed=9)
+    r = np.array([np.sqrt(sm.OLS(z[:, i], sm.add_constant(np.delete(z, i, 1))).fit().rsquared) for i in range(5)])
+    close(W["independence"](z), (1 / r) / (1 / r).sum())
+    y = z @ [1.0, 2.0, 0.5, 3.0, 1.5] + np.random.default_rng(1).normal(0, 5, 200)
+    b = sm.OLS(y, sm.add_constant(z)).fit().params[1:]
+    assert (b > 0).all()
+    close(W["regression"](z, outcome=y), b / b.sum())
+
+
+def test_influence_reached_is_the_influence_asked_for():
+    z = np.random.default_rng(2).normal(size=(100, 4)) + 0.3 * np.random.default_rng(3).normal(size=(100, 1))
+    stated = np.array([1.0, 2.0, 3.0, 2.0])
+    w = W["influence"](z, weights=stated, target="stated", measure="squared")
+    r = np.corrcoef(np.column_stack([z, z @ w]).T)[-1, :-1] ** 2
+    close(r / r.sum(), stated / stated.sum(), 1e-8)
+
+
+def test_budget_and_agreement():
+    points = np.array([[30.0, 50, 20], [40, 40, 20], [10, 80, 10]])
+    close(W["budget"](np.ones((4, 3)), points=points), (points / points.sum(axis=1, keepdims=True)).mean(axis=0))
+    ranks = np.array([[1.0, 5, 3, 4, 2], [2, 5, 3, 4, 1], [1, 4, 3, 5, 2], [1, 5, 2, 4, 3]])
+    chi = stats.friedmanchisquare(*ranks.T).statistic
+    assert agreement(ranks) == pytest.approx(chi / (len(ranks) * 4))
+
+
+def test_ahp_on_saatys_examples():
+    """Saaty (1980), brightness of four chairs: weights 0.61 0.24 0.10 0.05, lambda_max 4.39, CI 0.13; and his
+    choice of a school (1990): weights 0.32 0.14 0.03 0.13 0.24 0.14, not consistent."""
+    z = np.ones((3, 4))
+    chairs = np.array([[1, 5, 6, 7], [1 / 5, 1, 4, 6], [1 / 6, 1 / 4, 1, 4], [1 / 7, 1 / 6, 1 / 4, 1]])
+    np.testing.assert_allclose(W["ahp"](z, pairs=chairs[None]), [0.61, 0.24, 0.10, 0.05], atol=0.011)
+    assert consistency(chairs) * 0.9 * 3 + 4 == pytest.approx(4.39, abs=0.005)
+    school = np.array([
+        [1, 4, 3, 1, 3, 4], [1 / 4, 1, 7, 3, 1 / 5, 1], [1 / 3, 1 / 7, 1, 1 / 5, 1 / 5, 1 / 6],
+        [1, 1 / 3, 5, 1, 1, 1 / 3], [1 / 3, 5, 5, 1, 1, 3], [1 / 4, 1, 6, 3, 1 / 3, 1],
+    ])  # fmt: skip
+    said = []
+    w = W["ahp"](np.ones((3, 6)), pairs=school[None], tell=lambda en, zh: said.append(en))
+    np.testing.assert_allclose(w, [0.32, 0.14, 0.03, 0.13, 0.24, 0.14], atol=0.006)
+    top = np.linalg.eigvals(school).real.max()
+    assert consistency(school) == pytest.approx((top - 6) / 5 / 1.24)
+    assert "not below 0.1" in said[0]
+
+
+def test_ahp_agrees_with_row_geometric_means():
+    w = np.array([0.5, 0.3, 0.15, 0.05])
+    exact = w[:, None] / w
+    z = np.ones((3, 4))
+    for how in ("eigenvector", "geometric"):
+        close(W["ahp"](z, pairs=exact[None], prioritise=how), w)
+        holes = exact.copy()
+        holes[0, 1] = holes[1, 0] = holes[2, 3] = holes[3, 2] = np.nan
+        close(W["ahp"](z, pairs=holes[None], prioritise=how), w, 1e-9)
+    rough = exact * np.exp(np.array([[0, 0.2, -0.1, 0.3], [-0.2, 0, 0.1, 0], [0.1, -0.1, 0, 0.2], [-0.3, 0, -0.2, 0]]))
+    g = stats.gmean(rough, axis=1)
+    close(W["ahp"](z, pairs=rough[None], prioritise="geometric"), g / g.sum())
+    two = np.stack([rough, 1 / rough.T])  # experts joined by geometric means
+    close(W["ahp"](z, pairs=two, prioritise="geometric"), g / g.sum())
+    assert consistency(exact) == pytest.approx(0, abs=1e-12)
+    apart = np.full((4, 4), np.nan)
+    np.fill_diagonal(apart, 1.0)
+    apart[0, 1], apart[1, 0] = 2.0, 0.5
+    assert np.isnan(W["ahp"](z, pairs=apart[None])).all(), "comparisons that do not connect all children"
+
+
+def test_best_worst_on_rezaeis_example():
+    """Rezaei (2016), buying a car: best price over quality, comfort, safety, style (2 1 4 3 8), all over the
+    worst, style (4 8 4 2 1): weights 0.2105 0.3947 0.1053... of the linear model hold |w_B - a w_j| <= xi."""
+    best_over, over_worst = np.array([2.0, 1, 4, 3, 8]), np.array([4.0, 8, 2, 4, 1])
+    m = np.full((5, 5), np.nan)
+    np.fill_diagonal(m, 1.0)
+    m[1], m[:, 1] = best_over, 1 / best_over
+    m[:, 4], m[4] = over_worst, 1 / over_worst
+    w = W["best_worst"](np.ones((2, 5)), pairs=m[None])
+    xi = max(np.abs(w[1] - best_over * w).max(), np.abs(w - over_worst * w[4]).max())
+    grid = stats.qmc.scale(stats.qmc.Sobol(5, seed=1).random(2**13), -0.05, 0.05)
+    tried = np.clip(w + grid, 1e-9, None)
+    tried /= tried.sum(axis=1, keepdims=True)
+    others = np.maximum(np.abs(tried[:, [1]] - best_over * tried).max(axis=1), np.abs(tried - over_worst * tried[:, [4]]).max(axis=1))
+    assert xi <= others.min() + 1e-12, "no weights nearby are more consistent"
+    consistent = np.array([0.4, 0.3, 0.2, 0.1])
+    one = consistent[:, None] / consistent
+    holes = np.full((4, 4), np.nan)
+    holes[0], holes[:, 3], holes[3], holes[:, 0] = one[0], one[:, 3], one[3], one[:, 0]
+    close(W["best_worst"](np.ones((2, 4)), pairs=holes[None]), consistent, 1e-9)
+
+
+def test_combinations_by_their_formulas():
+    sets = np.array([[0.5, 0.3, 0.2], [0.2, 0.2, 0.6]])
+    a = np.linalg.solve(sets @ sets.T, np.diag(sets @ sets.T))
+    close(W["game"](np.ones((2, 3)), sets=sets), a @ sets / a.sum())
+    close(W["product"](np.ones((2, 3)), sets=sets), sets.prod(axis=0) / sets.prod(axis=0).sum())
+    rng = np.random.default_rng(0)  # triples whose plain solution has a negative share (47 % of random ones)
+    found = 0
+    for _ in range(50):
+        three = rng.dirichlet(np.ones(8), 3)
+        plain = np.linalg.solve(three @ three.T, np.diag(three @ three.T))
+        found += (plain < 0).any()
+        assert (W["game"](np.ones((2, 8)), sets=three) >= 0).all()
+    assert found > 5
+
+
+@pytest.mark.extras
+def test_varimax_is_statsmodels():
+    from statsmodels.multivariate.factor_rotation import rotate_factors
+
+    from biaochi.kernels.weigh.factors import varimax
+
+    loadings = np.random.default_rng(6).normal(size=(8, 3))
+    size = np.linalg.norm(loadings, axis=1, keepdims=True)
+    turned, _ = rotate_factors(loadings / size, "varimax")
+    got = varimax(loadings)
+    match = np.abs(turned.T @ (got / size)).argmax(axis=1)
+    close(np.abs(got[:, match]), np.abs(turned * size), 1e-3, 5e-4)
+
+
+# --- aggregation ------------------------------------------------------------------------------------------
+
+
+def test_means_are_scipys():
+    z, w = data(), np.array([1.0, 2, 0.5, 1, 3])
+    for p in (-3.0, -1.0, 0.5, 2.0, 7.0):
+        close(A["power"](z, w, exponent=p), stats.pmean(z, p, axis=1, weights=w))
+    close(A["power"](z, w, exponent=0.0), stats.gmean(z, axis=1, weights=w))
+    close(A["harmonic"](z, w), stats.hmean(z, axis=1, weights=w))
+
+
+def test_owa_on_yagers_example():
+    """Yager (1988): (0.4, 0.3, 0.2, 0.1) on (0.7, 1, 0.3, 0.6) gives 0.76; and its three limits."""
+    z, w = np.array([[0.7, 1.0, 0.3, 0.6]]), np.ones(4)
+    close(A["owa"](z, w, order=(0.4, 0.3, 0.2, 0.1)), [0.76])
+    close(A["owa"](z, w, order=(1.0, 0, 0, 0)), [1.0])
+    close(A["owa"](z, w, order=(0.0, 0, 0, 1)), [0.3])
+    close(A["owa"](z, w, exponent=1.0), z.mean(axis=1))
+    close(A["owa"](z, w, exponent=2.0), [(1.0 * 1 + 0.7 * 3 + 0.6 * 5 + 0.3 * 7) / 16])
+
+
+@pytest.mark.parametrize("penalty", ["down", "up"])
+def test_mazziotta_pareto_by_the_paper(penalty):
+    z = data()
+    m, s = z.mean(axis=1), z.std(axis=1)
+    want = m - s * (s / m) if penalty == "down" else m + s * (s / m)
+    close(A["mazziotta_pareto"](z, np.ones(5), penalty=penalty), want)
+
+
+def test_mean_min_between_mean_and_minimum():
+    z, w = data(), np.ones(5)
+    close(A["mean_min"](z, w, weight=0.0), z.mean(axis=1))
+    close(A["mean_min"](z, w, weight=1.0), z.min(axis=1))
+    m, low = z.mean(axis=1), z.min(axis=1)
+    close(A["mean_min"](z, w, weight=0.4, softness=2.0), m - 0.4 * (np.sqrt((m - low) ** 2 + 4) - 2))
+
+
+def test_choquet_is_the_integral_of_its_capacity():
+    z, w, share = data(20, 4), np.array([0.4, 0.3, 0.2, 0.1]), 0.7
+
+    def capacity(s):
+        return sum(w[i] for i in s) - share * sum(w[i] * w[j] for i in s for j in range(4) if j not in s)
+
+    for row in z:
+        order = np.argsort(row)
+        want, before = 0.0, 0.0
+        for k, i in enumerate(order):
+            want += (row[i] - before) * capacity(order[k:])
+            before = row[i]
+        close(A["choquet"](row[None], w, interaction=share), [want])
+
+
+@pytest.mark.extras
+@pytest.mark.parametrize("scale", ["minmax", "vector"])
+def test_topsis_and_vikor_are_pymcdms(scale):
+    from pymcdm import methods, normalizations
+
+    z, w = data(), np.array([0.3, 0.1, 0.2, 0.25, 0.15])
+    how = {"minmax": normalizations.minmax_normalization, "vector": normalizations.vector_normalization}[scale]
+    close(A["topsis"](z, w, scale=scale), methods.TOPSIS(how)(z, w, np.ones(5), validation=False))
+    close(1 - A["vikor"](z, w), methods.VIKOR()(z, w, np.ones(5), validation=False))
+    close(1 - A["vikor"](z, w, majority=0.3), methods.VIKOR(v=0.3)(z, w, np.ones(5), validation=False))
+
+
+def test_grey_grades_cell_by_cell():
+    z, w = data(12, 3), np.array([0.5, 0.3, 0.2])
+    d = z.max(axis=0) - z
+    grade = (d.min() + 0.5 * d.max()) / (d + 0.5 * d.max())
+    close(A["grey"](z, w), grade @ w)
+    close(A["grey"](np.ones((3, 3)), w), [1, 1, 1])
+
+
+def test_wroclaw_unit_by_unit():
+    z = data()
+    far = np.sqrt(((z - z.max(axis=0)) ** 2).mean(axis=1))
+    close(A["wroclaw"](z, np.ones(5)), 1 - far / (far.mean() + 2 * far.std(ddof=1)))
+
+
+def test_borda_is_scipys_ranks():
+    z = np.round(data() / 20)
+    w = np.array([1.0, 2, 1, 1, 3])
+    close(A["borda"](z, w), (stats.rankdata(z, axis=0) - 1) @ w / w.sum())
+
+
+@pytest.mark.extras
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [("usual", "usual"), ("u_shape", "ushape"), ("v_shape", "vshape"), ("level", "level"), ("linear", "vshape_2")],
+)
+def test_promethee_is_pymcdms(ours, theirs):
+    from pymcdm.methods import PROMETHEE_II
+
+    z, w = np.round(data(60)), np.array([0.3, 0.1, 0.2, 0.25, 0.15])
+    q, p = 3.0, 11.0
+    want = PROMETHEE_II(theirs, q=[q] * 5, p=[p] * 5)(z, w, np.ones(5), validation=False)
+    close(A["promethee"](z, w, preference=ours, indifference=q, strict=p), want, 1e-9, 1e-12)
+
+
+def test_promethee_gaussian_pair_by_pair():
+    z, w, p = data(20), np.array([0.3, 0.1, 0.2, 0.25, 0.15]), 9.0
+    d = z[:, None, :] - z[None, :, :]
+    gain = np.where(d > 0, 1 - np.exp(-(d**2) / (2 * p**2)), 0.0) @ w
+    close(A["promethee"](z, w, preference="gaussian", strict=p), (gain.sum(axis=1) - gain.sum(axis=0)) / 19)
+
+
+def test_kemeny_against_every_order():
+    rng = np.random.default_rng(1)
+    for _ in range(25):
+        z, w = rng.integers(0, 6, (6, 5)).astype(float), rng.random(5)
+        m = margins(z, w)
+        order, cost, bound = kemeny_order(m)
+        best = min(disagreement(m, list(o)) for o in itertools.permutations(range(6)))
+        assert cost == pytest.approx(best, abs=1e-12)
+        assert bound == pytest.approx(best, abs=1e-12)
+        assert disagreement(m, order) == pytest.approx(cost, abs=1e-12)
+
+
+def test_kemeny_beyond_what_can_be_tried_out():
+    z = np.random.default_rng(3).normal(size=(30, 6))
+    said = []
+    A["kemeny"](z, np.ones(6), tell=lambda en, zh: said.append(en))
+    assert "proven best" in said[0]
+    m = margins(z, np.ones(6))
+    order, cost, bound = kemeny_order(m)
+    assert cost == pytest.approx(bound, abs=1e-6)
+    for i in range(29):  # no neighbours to swap
+        swapped = order.copy()
+        swapped[[i, i + 1]] = swapped[[i + 1, i]]
+        assert disagreement(m, swapped) >= cost - 1e-12
+
+
+def test_electre_pair_by_pair():
+    """Concordance, discordance and credibility coded from Figueira, Mousseau and Roy (2005)."""
+    from biaochi.kernels.aggregate.electre import credibility
+
+    z, w, q, p, v = data(10, 4), np.array([0.4, 0.3, 0.2, 0.1]), 2.0, 8.0, 30.0
+    got = credibility(z, w, q, p, v)
+    for a, b in itertools.permutations(range(10), 2):
+        lag = z[b] - z[a]
+        c = sum(w[j] * (1 if lag[j] <= q else 0 if lag[j] >= p else (p - lag[j]) / (p - q)) for j in range(4))
+        s = c
+        for j in range(4):
+            d = 0 if lag[j] <= p else 1 if lag[j] >= v else (lag[j] - p) / (v - p)
+            if d > c:
+                s *= (1 - d) / (1 - c)
+        assert got[a, b] == pytest.approx(s, abs=1e-12)
+    clear = np.array([[9.0, 9, 9], [5, 5, 5], [1, 1, 1], [5, 5, 5]])
+    close(A["electre"](clear, np.ones(3), indifference=0.5, preference=1.0), [-1, -2, -3, -2])
