@@ -15,6 +15,11 @@ def counted(x: Array, counts: Counts) -> Array:
     return x if counts is None else np.where(counts[..., None], x, np.nan)
 
 
+def whole(x: Array) -> bool:
+    """Nothing is missing, told by one sum; infinite values of both signs count as missing, which costs time only."""
+    return not np.isnan(x.sum())
+
+
 def ratio(a: Array, b: Array) -> Array:
     """``a / b``, NaN where ``b`` is 0 or missing."""
     a, b = np.broadcast_arrays(a, b)
@@ -28,17 +33,20 @@ def flat(low: Array, high: Array) -> NDArray[np.bool_]:
 
 def lowest(x: Array) -> Array:
     """Minimum over units, (..., 1, indicator)."""
-    return np.asarray(np.fmin.reduce(x, axis=-2, keepdims=True))
+    low = x.min(axis=-2, keepdims=True)  # several times as fast as fmin, and NaN shows where it will not do
+    return np.asarray(np.fmin.reduce(x, axis=-2, keepdims=True) if np.isnan(low).any() else low)
 
 
 def highest(x: Array) -> Array:
     """Maximum over units, (..., 1, indicator)."""
-    return np.asarray(np.fmax.reduce(x, axis=-2, keepdims=True))
+    high = x.max(axis=-2, keepdims=True)
+    return np.asarray(np.fmax.reduce(x, axis=-2, keepdims=True) if np.isnan(high).any() else high)
 
 
 def total(x: Array) -> Array:
     """Sum over units, (..., 1, indicator); 0 where nothing is there."""
-    return np.asarray(np.where(np.isnan(x), 0.0, x).sum(axis=-2, keepdims=True))
+    plain = x.sum(axis=-2, keepdims=True)
+    return np.asarray(np.where(np.isnan(x), 0.0, x).sum(axis=-2, keepdims=True) if np.isnan(plain).any() else plain)
 
 
 def number(x: Array) -> Array:
@@ -116,9 +124,32 @@ def correlation(z: Array) -> Array:
 
     NaN for an indicator without spread or with fewer than 2 common units.
     """
-    there = ~np.isnan(z)
-    m = there.astype(float)
-    d = np.where(there, z - mean(z), 0.0)  # near the origin, so that sums of squares keep their digits
+    return spread(z)[1]
+
+
+def spread(z: Array) -> tuple[Array, Array]:
+    """Standard deviations (n - 1), (..., indicator), and correlations as `correlation` gives them."""
+    middle = mean(z)
+    if np.isnan(z.sum()):
+        sd, r = deviation(z)[..., 0, :], _pairwise(z)
+        still = ~(sd > 0)
+    else:
+        d = z - middle
+        c = np.swapaxes(d, -1, -2) @ d
+        squares = np.diagonal(c, axis1=-2, axis2=-1)
+        sd = np.sqrt(ratio(squares, np.array(max(z.shape[-2] - 1.0, 0.0))))
+        still = ~(sd > 1e-10 * np.abs(middle[..., 0, :]))  # so little that it may be rounding: look closer
+        if still.any():
+            still = flat(lowest(z), highest(z))[..., 0, :]
+            sd = np.where(still, 0.0, sd)
+        r = ratio(c, np.sqrt(squares[..., :, None] * squares[..., None, :]))
+    bad = ~np.isfinite(r) | still[..., :, None] | still[..., None, :]
+    return sd, np.where(bad, np.nan, np.clip(r, -1.0, 1.0))
+
+
+def _pairwise(z: Array) -> Array:
+    m = (~np.isnan(z)).astype(float)
+    d = np.where(m > 0, z - mean(z), 0.0)  # near the origin, so that sums of squares keep their digits
     t = np.swapaxes
     n, sx = t(m, -1, -2) @ m, t(d, -1, -2) @ m
     sxy, sxx = t(d, -1, -2) @ d, t(d * d, -1, -2) @ m
@@ -126,7 +157,4 @@ def correlation(z: Array) -> Array:
         cov = sxy - sx * t(sx, -1, -2) / n
         var = sxx - sx * sx / n
         var = np.where(var <= 1e-14 * sxx, 0.0, var)
-        r = cov / np.sqrt(var * t(var, -1, -2))
-    still = flat(lowest(z), highest(z))[..., 0, :]
-    bad = ~np.isfinite(r) | (n < 2) | still[..., :, None] | still[..., None, :]
-    return np.where(bad, np.nan, np.clip(r, -1.0, 1.0))
+        return np.where(n < 2, np.nan, cov / np.sqrt(var * t(var, -1, -2)))

@@ -8,7 +8,7 @@ import numpy as np
 
 from biaochi.errors import Text
 from biaochi.kernels.aggregate.compared import compared, shares
-from biaochi.kernels.moments import Counts, counted, flat, highest, lowest, ratio, total
+from biaochi.kernels.moments import Counts, counted, flat, highest, lowest, ratio, total, whole
 from biaochi.method import Array, Method, Trait
 
 
@@ -42,16 +42,11 @@ def topsis(
     """
     z = compared(z, w, counts)
     inside = counted(z, counts)
-    if scale == "minmax":
-        low, high = lowest(inside), highest(inside)
-        z = ratio(z - low, np.where(flat(low, high), 0.0, high - low))
-    elif scale == "vector":
-        z = ratio(z, np.sqrt(total(inside * inside)))
-    inside = counted(z, counts)
     high, low = highest(inside), lowest(inside)
-    share = shares(z, w)
-    by = share**2 if weighting == "inside" else share
-    up, down = (np.sqrt(np.nansum(by * (z - at) ** 2, axis=-1)) for at in (high, low))
+    one = np.ones((1, 1))
+    by = {"none": one, "minmax": np.where(flat(low, high), 0.0, high - low), "vector": np.sqrt(total(inside * inside))}[scale]
+    scaled = np.where(by > 0, ratio(one, by), np.nan)  # a child without spread, or of zeros only, says nothing
+    up, down = _distances(z, w, (high, low), scaled, inside_squares=weighting == "inside")
     return ratio(down, up + down)
 
 
@@ -158,6 +153,27 @@ def wroclaw(z: Array, w: Array, *, counts: Counts = None) -> Array:
     middle = ratio(np.nansum(known, axis=-1, keepdims=True), n)
     sd = np.sqrt(ratio(np.nansum((known - middle) ** 2, axis=-1, keepdims=True), np.maximum(n - 1.0, 1.0)))
     return 1.0 - ratio(far, middle + 2.0 * sd)
+
+
+def _distances(z: Array, w: Array, ends: tuple[Array, Array], scaled: Array, *, inside_squares: bool) -> tuple[Array, Array]:
+    """Weighted distances of units to two ends, children multiplied by ``scaled`` first."""
+    if whole(z) and not np.isnan(scaled).any():
+        share = w / w.sum(axis=-1, keepdims=True)
+        by = (share**2 if inside_squares else share) * scaled[..., 0, :] ** 2
+
+        def far(at: Array) -> Array:
+            d = z - at
+            d *= d
+            return np.asarray(np.sqrt((d @ by[..., None])[..., 0]))
+    else:
+        z = np.where(np.isnan(scaled), np.nan, z)
+        share = shares(z, w)
+        part = share**2 if inside_squares else share
+
+        def far(at: Array) -> Array:
+            return np.asarray(np.sqrt(np.nansum(part * ((z - at) * scaled) ** 2, axis=-1)))
+
+    return far(ends[0]), far(ends[1])
 
 
 def _place(s: Array, counts: Counts) -> Array:

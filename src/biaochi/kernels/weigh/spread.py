@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from biaochi.errors import Text
-from biaochi.kernels.moments import correlation, covariance, deviation, flat, mean, number, ratio, total
+from biaochi.kernels.moments import covariance, deviation, flat, highest, lowest, mean, number, ratio, spread, total
 from biaochi.method import Array, Method, Tell, Trait
 
 
@@ -34,15 +34,20 @@ def entropy(z: Array, *, offset: float = 0.0) -> Array:
     .. [1] Shannon (1948); Zeleny (1982); 国家标准 entropy weighting as in 郭显光 (1998). pyDecision and
        pymcdm add small numbers or refuse zeros: not followed.
     """
-    v = z + offset
-    p = ratio(v, total(v))
+    v = z + offset if offset else z
+    low, high, whole_sum, n = lowest(v), highest(v), total(v), number(v)
     with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(p > 0, p * np.log(p), np.where(np.isnan(p), np.nan, 0.0))
-        e = -total(terms) / np.log(number(v))
-    some = (number(v) > 1) & (total(v) > 0)
-    d = np.where(some & (deviation(v) > 0), np.maximum(1.0 - e, 0.0), 0.0)[..., 0, :]
-    wrong = np.asarray((v < 0).any(axis=(-2, -1)))[..., None]
-    return np.where(wrong, np.nan, _shares(d))
+        p = v / whole_sum
+        logs = np.log(p)
+        if (low > 0).all():
+            logs *= p
+        else:
+            logs = np.where(p == 0, 0.0, logs * p)
+        e = -total(logs) / np.log(n)
+    some = (n > 1) & ~flat(low, high)
+    d = np.where(some, np.maximum(1.0 - e, 0.0), 0.0)[..., 0, :]
+    wrong = (low < 0).any(axis=-1)
+    return np.where(wrong, np.nan, _shares(np.nan_to_num(d)))
 
 
 def critic(z: Array, *, correlation_as: Literal["signed", "absolute"] = "signed") -> Array:
@@ -68,10 +73,10 @@ def critic(z: Array, *, correlation_as: Literal["signed", "absolute"] = "signed"
     ----------
     .. [1] Diakoulaki, Mavrotas and Papayannakis, Computers and Operations Research 22 (1995).
     """
-    r = correlation(z)
+    sd, r = spread(z)
     r = np.abs(r) if correlation_as == "absolute" else r
     conflict = np.where(np.isnan(r) | (r >= 1.0 - 1e-12), 0.0, 1.0 - r).sum(axis=-1)
-    sd = np.nan_to_num(deviation(z)[..., 0, :])
+    sd = np.nan_to_num(sd)
     none = ~(sd * conflict > 0).any(axis=-1, keepdims=True)
     return _shares(np.where(none, sd, sd * conflict))
 
@@ -140,9 +145,9 @@ def independence(z: Array) -> Array:
     c = covariance(z)
     out = np.full((*z.shape[:-2], z.shape[-1]), np.nan)
     full = (~np.isnan(z).any(axis=-1)).sum(axis=-1)
-    spread = np.diagonal(c, axis1=-2, axis2=-1) > 0
+    varied = np.diagonal(c, axis1=-2, axis2=-1) > 0
     for at in np.ndindex(z.shape[:-2]):
-        live = np.flatnonzero(spread[at])
+        live = np.flatnonzero(varied[at])
         out[at] = 0.0
         if not live.size or (live.size > 2 and full[at] <= live.size):
             out[at] = np.nan
