@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench docs serve setup wheel clean
+.PHONY: run test check mutants bench docs serve setup wheel clean
 
 run: setup           ## recompute DESI 2022 from its published data
 	$(BIN)/biaochi run desi-2022
@@ -17,6 +17,9 @@ check: setup         ## style, types, import contracts, generated pages
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/build.py --check
+
+mutants: setup       ## plant faults in the kernels: the tests must catch each
+	$(BIN)/python tests/mutants.py
 
 bench: setup         ## timings, each beside a peer or a limit; appended to bench/results.jsonl
 	$(BIN)/python bench/run.py

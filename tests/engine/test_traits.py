@@ -149,6 +149,17 @@ def test_units_that_do_not_count_change_nothing(step, name, m):
         np.testing.assert_array_equal(np.isnan(got), np.isnan(x))
 
 
+@pytest.mark.parametrize(
+    ("step", "name", "m"),
+    [line for line in CELLWISE if line.values[0] == "normalise" and not over_time(line.values[2])],
+    ids=[i for i, line in zip(CELL_IDS, CELLWISE, strict=True) if line.values[0] == "normalise" and not over_time(line.values[2])],
+)
+def test_the_reference_alone_sets_the_scale(step, name, m):
+    x = data(2, 20, 4)
+    at = {"at": x[:, [3]]} if "at" in m.needs else {}
+    np.testing.assert_allclose(call(step, name, m, x[:, :6], x, **at), call(step, name, m, x, x, **at)[:, :6], rtol=1e-13)
+
+
 # --- one check a trait -------------------------------------------------------------------------
 
 

@@ -316,6 +316,8 @@ def test_a_missing_score_favours_neither_of_two_units():
     m = outranking(z, w)
     assert m[0, 1] == 0.5  # one child each of the two both have
     assert m[0, 1] + m[1, 0] == 1
+    ahead = outranking(np.array([[2.0, np.nan, 2.0], [1.0, 5.0, 1.0]]), w)
+    assert ahead[0, 1] == 1.0, "ahead in all they both have"
 
 
 def test_means_of_one_vector():

@@ -67,3 +67,9 @@ def test_factors_of_tables_16_and_17():
     assert said[0].startswith("4 factors kept")
     own = (turned**2 / (turned**2).sum()).max(axis=1)  # scaled to the factor, times the factor's share
     np.testing.assert_allclose(w, own / own.sum(), rtol=1e-9)
+
+
+def test_classes_begin_at_their_percentile():
+    x = np.arange(1.0, 21.0)[:, None]  # percentiles 5, 10, ..., 100
+    got = categorical(x, x)[:, 0]
+    assert got.tolist() == [20] * 2 + [40] * 4 + [50] * 6 + [60] * 4 + [80] * 2 + [100] * 2

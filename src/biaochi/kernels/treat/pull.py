@@ -187,7 +187,8 @@ def sd(x: Array, *, counts: Counts = None, reach: float | Array = 3.0, to: Liter
     .. [1] European Innovation Scoreboard, methodology report (mean -+ 3 sd).
     """
     inside = counted(x, counts)
-    room = deviation(inside) * reach
+    spread = deviation(inside)
+    room = np.where(spread > 0, spread * reach, np.inf)
     return _hold(x, inside, mean(inside) - room, mean(inside) + room, to)
 
 

@@ -1,0 +1,82 @@
+"""Faults planted in the kernels, one at a time: the tests must catch every one. Run by ``make mutants``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+KERNELS = ROOT / "src" / "biaochi" / "kernels"
+TESTS = ["tests/golden/test_references.py", "tests/golden/test_coinr.py", "tests/golden/test_tai.py", "tests/engine/test_traits.py"]
+
+FAULTS = [
+    ("impute/column.py", "out[..., here, :] = fill(x[..., here, :], counts=inside)", "out[..., here, :] = fill(x, counts=counts)[..., here, :]", "a group takes the mean of all"),
+    ("impute/time.py", "age <= limit", "age < limit", "an observation is too old one period early"),
+    ("impute/time.py", "(y - effect)[there]) + effect", "(y - effect)[there])", "the season is taken out and not put back"),
+    ("impute/others.py", "1.0 - row, row)", "row, row)", "the branch's mean is not turned back for lower-is-better"),
+    ("impute/others.py", "extra[np.ix_(holes, holes)] += len(rows) * rest", "pass", "EM forgets the variance of what it filled"),
+    ("impute/others.py", "np.divide(squares, n,", "np.divide(squares, np.ones(len(n)),", "units with less in common are nearer"),
+    ("treat/pull.py", "moved[np.where(s >= 0, 0, 1), active] = at_top.sum(axis=0)", "moved[np.where(s >= 0, 0, 1), active] += 1", "ties count once"),
+    ("treat/pull.py", "q3 + reach * (q3 - q2)", "q3 + reach * (q2 - q1)", "the upper fence leans the wrong way"),
+    ("treat/transform.py", "0.01 * (high - low)", "0.1 * (high - low)", "another shift before the logarithm"),
+    ("treat/transform.py", "number(inside) / 2.0 * np.log(_variance(_yeo_johnson", "number(inside) * np.log(_variance(_yeo_johnson", "a wrong likelihood"),
+    ("treat/scheme.py", "once if combine else x", "x if combine else once", "the second treatment takes the wrong input"),
+    ("moments.py", "number(x) - np.asarray(ddof, float)", "number(x)", "n in place of n - 1"),
+    ("moments.py", "low + (high - low) * (at - below)", "low", "another type of quantile"),
+    ("normalise/scale.py", "return ratio(x - average(ref), deviation(ref, ddof)) * sd + mean", "return ratio(x - average(x), deviation(ref, ddof)) * sd + mean", "the values centre themselves"),
+    ("normalise/ratio.py", "np.where(np.asarray(signs) > 0, ratio(x, r), ratio(r, x))", "ratio(x, r)", "COINr's fraction of the maximum"),
+    ("normalise/order.py", 'side="right"', 'side="left"', "a class begins one step late"),
+    ("normalise/time.py", '"symmetric": (v + b) / 2', '"symmetric": v + b', "growth bounded by 100"),
+    ("normalise/efficacy.py", "ratio(x - low, high - low) * span + floor", "np.clip(ratio(x - low, high - low), 0, 1) * span + floor", "efficacy is clipped"),
+    ("weigh/spread.py", "1.0 - r).sum", "r).sum", "CRITIC rewards agreement"),
+    ("weigh/spread.py", "np.sqrt(goal / goal.sum())", "(goal / goal.sum())", "influence of the wrong power"),
+    ("weigh/stated.py", "shares.mean(axis=0)", "shares[0]", "one expert decides"),
+    ("weigh/stated.py", "np.diag(n - said.sum(axis=1))", "np.eye(n)", "missing comparisons count as nothing"),
+    ("weigh/factors.py", "across = 2.0 * (u @ v) - 2.0 * u.sum() * v.sum() / n", "across = 2.0 * (u @ v)", "quartimax in place of varimax"),
+    ("aggregate/mean.py", "m - off if penalty", "m + off if penalty", "imbalance is rewarded"),
+    ("aggregate/mean.py", "2.0 * below + share - 1.0", "2.0 * below + share", "a wrong capacity"),
+    ("aggregate/ideal.py", "return ratio(down, up + down)", "return ratio(up, up + down)", "closeness to the worst"),
+    ("aggregate/outrank.py", "out[i + 1 :] -= verdict", "out[i + 1 :] += verdict", "a duel has two winners"),
+    ("aggregate/outrank.py", "(n_part - n_full) * (c - q)", "(n_part - n_full) * c", "the ramp starts at 0"),
+    ("aggregate/outrank.py", "both = (~np.isnan(a) & ~np.isnan(b)) @ w", "both = np.ones(a.shape) @ w", "a gap is weighed as if compared"),
+    ("aggregate/kemeny.py", "if cost < best[s] - 1e-15", "if cost > best[s] or best[s] == np.inf", "the worst order"),
+    ("aggregate/electre.py", "strong = d > c", "strong = d > 1.0", "no veto"),
+]  # fmt: skip
+
+
+def survives(name: str, before: str, after: str) -> bool:
+    """Whether the tests pass with one fault planted in a copy of the package."""
+    with tempfile.TemporaryDirectory() as room:
+        shutil.copytree(ROOT / "src" / "biaochi", Path(room) / "biaochi")
+        path = Path(room) / "biaochi" / "kernels" / name
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(before, after), encoding="utf-8")
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join([room, str(ROOT)]), "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS]
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        if done.returncode and " failed" not in done.stdout and " error" not in done.stdout:
+            raise SystemExit(done.stdout + done.stderr)
+        return done.returncode == 0
+
+
+def main() -> int:
+    absent = [f for f in FAULTS if (KERNELS / f[0]).read_text(encoding="utf-8").count(f[1]) == 0]
+    for name, before, _, what in absent:
+        print(f"not found any more: {name}: {before} ({what})")
+    left = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        alive_all = list(pool.map(lambda f: f not in absent and survives(*f[:3]), FAULTS))
+    for (name, _, _, what), alive in zip(FAULTS, alive_all, strict=True):
+        print(f"{'SURVIVED' if alive else 'caught'}: {name}: {what}")
+        left += [what] if alive else []
+    print(f"{len(FAULTS) - len(left) - len(absent)} of {len(FAULTS)} faults caught")
+    return 1 if left or absent else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
