@@ -98,7 +98,12 @@ def test_workbook_holds_every_table(pages, asem):
     import openpyxl
 
     book = openpyxl.load_workbook(pages["asem.xlsx"])
-    assert book.sheetnames == ["结果", "位次", "得分", "数据", "权重", "方法", "问题"]
+    assert book.sheetnames == ["结果", "位次", "得分", "数据", "插补明细", "异常值处理", "权重", "方法", "问题"]
+    filled = [[c.value for c in row] for row in book["插补明细"].iter_rows(min_row=4)]
+    assert len(filled) == len(asem.filled()) == int((asem.marks & 1 > 0).sum())
+    assert filled[0][3] == "group_mean(group=EurAsia_group)"
+    treated = {row[0].value: row[3].value for row in book["异常值处理"].iter_rows(min_row=4)}
+    assert treated == {r["indicator"]: r["moved"] for r in asem.treatment() if r["first"]}
     scores = book["得分"]
     assert scores.freeze_panes == "D6"
     heads = [c.value for c in scores[5]]

@@ -65,7 +65,7 @@ def write_workbook(project: Project, result: Result, path: str | Path, *, lang: 
     with xlsxwriter.Workbook(str(path), options) as book:
         book.set_properties({"title": project.title.to(lang), "comments": project.notice.to(lang)})
         writer = _Writer(book, project, result, lang, str(result.panel.periods[result.period_at(period)]))
-        for sheet in (_results, _ranks, _scores, _data, _weights, _method, _problems):
+        for sheet in (_results, _ranks, _scores, _data, _filled, _treatment, _weights, _method, _problems):
             sheet(writer)
 
 
@@ -202,6 +202,39 @@ def _data(w: _Writer) -> None:
                 sheet.write_comment(row, 3 + i, f"{marked[p, u, i]}: {'—' if reported != reported else f'{reported:.10g}'}")
             row += 1
     sheet.autofilter(6, 0, row - 1, 2 + len(r.indicators))
+
+
+def _filled(w: _Writer) -> None:
+    """Every filled cell, by which method and from which periods; no sheet where nothing was filled."""
+    heads = {
+        "indicator": ("indicator", "指标"), "unit": ("unit", "单位"), "period": ("period", "期"), "method": ("method", "方法"), "source": ("from periods", "来源期"),
+        "value": ("value", "值"),
+    }  # fmt: skip
+    _list(w, ("Filled", "插补明细"), heads, w.result.filled())
+
+
+def _treatment(w: _Writer) -> None:
+    """What the treatment did to each indicator and period it touched."""
+    heads = {
+        "indicator": ("indicator", "指标"), "period": ("period", "期"), "first": ("treatment", "处理"), "second": ("then", "再处理"), "moved": ("values moved", "改动值数"),
+        "skew0": ("skewness", "偏度"), "kurtosis0": ("kurtosis", "峰度"), "skew1": ("skewness after", "处理后偏度"), "kurtosis1": ("kurtosis after", "处理后峰度"),
+        "skew2": ("skewness at last", "最终偏度"), "kurtosis2": ("kurtosis at last", "最终峰度"),
+    }  # fmt: skip
+    _list(w, ("Treatment", "异常值处理"), heads, [r for r in w.result.treatment() if r.get("first")])
+
+
+def _list(w: _Writer, name: tuple[str, str], heads: dict[str, tuple[str, str]], rows: list[dict[str, Any]]) -> None:
+    if not rows or len(rows) > MOST_ROWS - 10:
+        return
+    kept = {k: h for k, h in heads.items() if any(r.get(k) not in (None, "") for r in rows)}
+    sheet = w.sheet(*name)
+    w.head(sheet, 2, [w.say(*h) for h in kept.values()], frozen=1)
+    sheet.set_row(2, 32)
+    for i, r in enumerate(rows, start=3):
+        w.row(sheet, i, [(r.get(k), "text" if isinstance(r.get(k), str) else "rank" if isinstance(r.get(k), int) else "fine") for k in kept])
+    for c, k in enumerate(kept):
+        sheet.set_column(c, c, 36 if k == "method" else 15)
+    sheet.autofilter(2, 0, 2 + len(rows), len(kept) - 1)
 
 
 def _digits(column: Any) -> str:
