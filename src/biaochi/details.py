@@ -72,7 +72,8 @@ def treated(result: Result) -> list[dict[str, Any]]:
         for p in range(len(result.panel.periods)):
             cells = np.flatnonzero(result.marks[p, :, i] & TREATED)
             if cells.size:
-                done = _steps(result, result.framework[code], p)[-1][0]
+                steps = _steps(result, result.framework[code], p)
+                done = steps[-1][0] if steps else choice_of(result.framework, result.recipe, "treat", result.framework[code])[0]
                 for u in cells:
                     before, after = (float(result.stages[s][p, u, i]) for s in ("imputed", "treated"))
                     pulled = "winhi" if after < before else "winlo"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 Lang = Literal["en", "zh"]
 
@@ -117,6 +117,15 @@ class MissingExtra(BiaochiError, ImportError):
                 f'此功能需要 {library}，尚未安装。请运行：pip install "biaochi[{extra}]"',
             )
         )
+
+
+def few(values: Any) -> str:
+    """An option as a message shows it: one number, or the first different ones of many."""
+    try:
+        different = sorted(set(values))
+    except TypeError:
+        return f"{values:g}" if isinstance(values, float) else str(values)
+    return ", ".join(f"{v:g}" for v in different[:3]) + (", …" if len(different) > 3 else "")
 
 
 LANGS: tuple[Lang, Lang] = ("en", "zh")

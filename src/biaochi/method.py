@@ -132,10 +132,11 @@ def option_problems(family: Text, registry: Registry, name: str, options: Mappin
         return
     method = registry[name]
     known = dict(method.options)
+    limits = {**method.limits, "min_children": (0.0, 1.0)}
     if "sets" in method.needs:  # options of the methods combined are handed on to them
-        for part in (p for p in options.get("of", ()) if isinstance(p, str) and p in registry):
-            known = {**registry[part].options, **known}
-        yield from _set_problems(name, registry, options.get("of", ()))
+        yield from _set_problems(family, name, registry, options)
+        for part in _parts(registry, options):
+            known = {**{k: p for k, p in registry[part].options.items() if k != "among"}, **known}
     allowed = sorted(known)
     for key in sorted(options.keys() - known.keys()):
         what = unknown(Text(f"option of {name}", f"{name} 的选项"), key, allowed or ["—"])
@@ -147,10 +148,10 @@ def option_problems(family: Text, registry: Registry, name: str, options: Mappin
             Text("State it in the recipe or for the indicator.", "请在方案中或该指标处写明。"),
         )
     for key, value in sorted((k, v) for k, v in options.items() if k in known):
-        found = list(_type_problems(name, key, value, str(known[key].annotation)))
+        found = list(_type_problems(name, key, value, annotation_of(known[key])))
         yield from found
-        low, high = method.limits.get(key, (-np.inf, np.inf))
-        if not found and key in method.limits and value is not None and not low <= value <= high:
+        low, high = limits.get(key, (-np.inf, np.inf))
+        if not found and key in limits and value is not None and not low <= value <= high:
             what = Text(
                 f"option {key!r} of {name} must lie between {low:g} and {high:g}; got {value!r}.",
                 f"{name} 的选项 {key!r} 应在 {low:g} 与 {high:g} 之间，得到 {value!r}。",
@@ -158,19 +159,73 @@ def option_problems(family: Text, registry: Registry, name: str, options: Mappin
             yield Problem("bad-option", what, _CORRECT)
 
 
-def _set_problems(name: str, registry: Registry, parts: Any) -> Iterator[Problem]:
-    """Weight sets to combine that are no weightings of their own."""
-    family = Text(f"weighting for {name}", f"{name} 可组合的赋权方法")
+def _parts(registry: Registry, options: Mapping[str, Any]) -> list[str]:
+    """The weightings a combination names that there are."""
+    of = options.get("of", ())
+    return [p for p in of if isinstance(p, str) and p in registry and "sets" not in registry[p].needs] if isinstance(of, (tuple, list)) else []
+
+
+def _set_problems(family: Text, name: str, registry: Registry, options: Mapping[str, Any]) -> Iterator[Problem]:
+    """Weight sets to combine that are no weightings of their own, or lack what they need."""
     able = sorted(n for n, m in registry.items() if "sets" not in m.needs)
-    for part in parts if isinstance(parts, (tuple, list)) else ():
+    of = options.get("of", ())
+    for part in of if isinstance(of, (tuple, list)) else ():
         if part not in able:
-            yield Problem("unknown-method", unknown(family, part, able), _CORRECT)
+            yield Problem("unknown-method", unknown(Text(f"weighting for {name}", f"{name} 可组合的赋权方法"), part, able), _CORRECT)
+    for part in _parts(registry, options):
+        mine = {k: v for k, v in options.items() if k in registry[part].options}
+        yield from option_problems(family, registry, part, mine)
+
+
+def annotation_of(option: inspect.Parameter) -> str:
+    """The type an option states, as text; a function of one's own may state none."""
+    stated = option.annotation
+    return stated if isinstance(stated, str) else "Any" if stated is option.empty else inspect.formatannotation(stated)
+
+
+def in_words(annotation: str) -> Text:
+    """What may stand for an option, for people."""
+    plain = annotation.replace(" | Array", "")
+    optional = "None" in plain
+    choices = re.findall(r"[\"']([^\"']*)[\"']", plain)
+    words = {
+        "float": Text("a number", "数"), "int": Text("a whole number", "整数"), "bool": Text("true or false", "true 或 false"), "str": Text("a name", "名称"),
+        "table": Text("a list of lists", "由列表组成的列表"), "tuple[float": Text("a list of numbers", "数的列表"), "tuple[str": Text("a list of names", "名称列表"),
+    }  # fmt: skip
+    said = (
+        Text(f"one of {', '.join(choices)}", f"{'、'.join(choices)} 之一")
+        if choices
+        else next((t for k, t in words.items() if plain.startswith(k)), Text(plain, plain))
+    )
+    return Text(said.en + (", or left out" if optional else ""), said.zh + ("，或不填" if optional else ""))
 
 
 def _type_problems(name: str, key: str, value: Any, annotation: str) -> Iterator[Problem]:
     number = is_number(value)
-    fits = (
-        ("None" in annotation and value is None)
+    if key == "range" and value is not None:
+        fits = isinstance(value, (tuple, list)) and len(value) == 2 and all(map(is_number, value)) and value[0] < value[1]
+        annotation = annotation if fits else "two numbers, the lower one first"
+    else:
+        fits = _fits(key, value, annotation, number=number)
+    if not fits:
+        wanted = Text(annotation, "两个数，小者在前") if key == "range" else in_words(annotation)
+        yield Problem(
+            "bad-option",
+            Text(f"option {key!r} of {name} must be {wanted.en}; got {_shown(value)}.", f"{name} 的选项 {key!r} 应为{wanted.zh}，得到 {_shown(value)}。"),
+            Text("Correct the value.", "请改正。"),
+        )
+
+
+def _shown(value: Any) -> str:
+    text = repr(list(value) if isinstance(value, tuple) else value)
+    return text if len(text) < 80 else text[:77] + "..."
+
+
+def _fits(key: str, value: Any, annotation: str, *, number: bool) -> bool:
+    return bool(
+        annotation == "Any"
+        or (key == "base" and isinstance(value, int))  # a year
+        or ("None" in annotation and value is None)
         or (re.match(r"float\b", annotation) is not None and number)
         or (re.match(r"int\b", annotation) is not None and number and isinstance(value, (int, np.integer)))
         or ("bool" in annotation and isinstance(value, bool))
@@ -180,10 +235,3 @@ def _type_problems(name: str, key: str, value: Any, annotation: str) -> Iterator
         or (annotation == "table" and isinstance(value, (tuple, list)) and len(value) > 0 and all(isinstance(v, (tuple, list)) for v in value))
         or ("Literal" in annotation and isinstance(value, str) and value in re.findall(r"[\"']([^\"']*)[\"']", annotation))
     )
-    if not fits:
-        wanted = annotation.replace(" | Array", "")
-        yield Problem(
-            "bad-option",
-            Text(f"option {key!r} of {name} must be {wanted}; got {value!r}.", f"{name} 的选项 {key!r} 应为 {wanted}，得到 {value!r}。"),
-            Text("Correct the value.", "请改正。"),
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from biaochi.formula import Setting
 from biaochi.framework import Framework, Node
 from biaochi.job import Job, Mask, Tree
 from biaochi.kernels import rank as ranking
-from biaochi.kernels.moments import counted
+from biaochi.kernels.moments import counted, flat, highest, lowest, number
 from biaochi.kernels.normalise import NORMALISERS
 from biaochi.method import Array, Method, Trait
 from biaochi.orient import orient
@@ -24,7 +25,7 @@ from biaochi.period import Period
 from biaochi.recipe import Recipe
 from biaochi.result import IMPUTED, TREATED, Result
 from biaochi.screening import screen_indicators, screen_units
-from biaochi.settle import mark_clipped, note_idle_posts, positive, settle_undefined
+from biaochi.settle import mark_clipped, note_idle_posts, positive, settle_undefined, tell_lost
 
 
 def run(framework: Framework, panel: Panel, recipe: Recipe = Recipe(), *, rng: np.random.Generator | None = None) -> Result:
@@ -149,32 +150,38 @@ def treat(job: Job, x: Array, counts: Mask) -> Array:
         got = batch.method.kernel(v.reshape(1, -1, v.shape[-1]) if together else v, **options)
         out[..., batch.columns] = got.reshape(v.shape)
     job.marks[(x != out) & ~np.isnan(x)] |= TREATED
+    _count(job, "lost", np.isnan(out) & ~np.isnan(x), Text("without a value after the treatment and left out", "经处理后无值，合成时未计入"))
     _count(job, "treated", (job.marks & TREATED) > 0, Text("changed by the treatment of outliers and skew", "经异常值与偏态处理"))
     return out
 
 
 def normalise(job: Job, x: Array, counts: Mask) -> Array:
     """To a common scale, higher is better; what sets the scale is the recipe's choice."""
-    out = np.full(x.shape, np.nan)
+    out, still = np.full(x.shape, np.nan), np.zeros((len(x), x.shape[-1]), bool)
     for batch in job.batches("normalise"):
         nodes = [job.indicators[i] for i in batch.columns]
         v, turned = orient(x[..., batch.columns], nodes, batch)
         options = context.for_indicators(job, batch.method, nodes, turned)
         if "at" in batch.method.needs:
             options["at"] = _unit_values(job, v, str(batch.options["unit"]))
-        z = batch.method.kernel(v, _reference(job, counted(v, counts)), **options)
+        ref = _reference(job, counted(v, counts))
+        z = batch.method.kernel(v, ref, **options)
+        if Trait.IGNORES_REF not in batch.method.traits:
+            still[:, batch.columns] = _no_spread(ref)[..., 0, :]
         if "clip" in batch.method.options:
             mark_clipped(job, batch, v, turned)
         unit_interval = Trait.UNIT_INTERVAL in batch.method.traits
         onto = batch.options.get("range")
         if batch.options.get("rescale") or (onto and not unit_interval):
-            z = NORMALISERS["minmax"].kernel(z, _reference(job, counted(z, counts)))
+            ref = _reference(job, counted(z, counts))
+            z = NORMALISERS["minmax"].kernel(z, ref)
+            still[:, batch.columns] |= _no_spread(ref)[..., 0, :]
             unit_interval = True
         low, high = onto or job.recipe.range
         out[..., batch.columns] = z * (high - low) + low if unit_interval else z
     note_idle_posts(job)
     undefined = ~np.isnan(x) & ~np.isfinite(out)
-    return settle_undefined(job, out, undefined) if undefined.any() else out
+    return settle_undefined(job, out, undefined, still, counts) if undefined.any() else out
 
 
 def weigh(job: Job, tree: Tree, parent: Node, counts: Mask) -> None:
@@ -195,7 +202,7 @@ def weigh(job: Job, tree: Tree, parent: Node, counts: Mask) -> None:
         leaves = [tree.at[n.code] for n in job.indicators]
         every = dict(zip(leaves, _weights(job, method, options, list(job.indicators), tree.scores[rows][:, leaves], outcome, parent), strict=True))
         below = [[every[tree.at[n.code]] for n in job.framework.walk(c.code) if tree.at[n.code] in every] for c in children]
-        got = np.array([sum(w) for w in below])
+        got = np.array([math.fsum(w) for w in below])  # exact, so that the order of rows does not matter
         got = got / got.sum() if got.sum() > 0 else np.full(len(got), np.nan)
     else:
         got = _weights(job, method, options, children, tree.scores[rows][:, at], outcome, parent)
@@ -219,11 +226,12 @@ def aggregate(job: Job, tree: Tree, parent: Node, counts: Mask) -> None:
     if options.get("missing") is not None:
         z = _given_score(job, parent, z, there, float(options["missing"]))
     if method.traits & {Trait.NEEDS_POSITIVE, Trait.NEEDS_NONNEGATIVE}:
-        z = positive(job, tree, parent, z, zero_too=Trait.NEEDS_POSITIVE in method.traits)
+        z = positive(job, tree, parent, z, counts, zero_too=Trait.NEEDS_POSITIVE in method.traits)
     least = options.get("min_children")
     enough = there.mean(axis=-1) >= (job.recipe.min_children if least is None else least) - 1e-12
     score = np.where(enough, _combined(job, method, options, z, weights, counts, parent), np.nan)
     tree.scores[..., tree.at[parent.code]] = score
+    tell_lost(job, parent, score, there, enough)
     kept = np.where(np.isnan(z), 0.0, weights)
     tree.shares[..., at] = kept / kept.sum(axis=-1, keepdims=True)
 
@@ -329,6 +337,10 @@ def _count(job: Job, kind: str, cells: Mask, what: Text) -> None:
         if n:
             en = f"{node.name('en')} ({node.code}): {n} value{'s' if n > 1 else ''} {what.en}{', all periods together' if several else ''}."
             job.note(kind, en, f"{node.name('zh')}（{node.code}）：{n} 个值{what.zh}{'（各期合计）' if several else ''}。")
+
+
+def _no_spread(ref: Array) -> Mask:
+    return np.asarray(flat(lowest(ref), highest(ref)) | (number(ref) < 2))
 
 
 def _reference(job: Job, v: Array) -> Array:

@@ -33,34 +33,94 @@ def mark_clipped(job: Job, batch: Batch, v: Array, options: dict[str, Any]) -> N
         job.marks[..., batch.columns] |= np.where((v < low) | (v > high), CLIPPED, 0).astype(np.uint8)
 
 
-def settle_undefined(job: Job, z: Array, undefined: Mask) -> Array:
-    """Apply the recipe's ``constant`` rule where a value has no score: its scale has no spread."""
+def settle_undefined(job: Job, z: Array, undefined: Mask, still: Mask, counts: Mask) -> Array:
+    """Settle values without a score.
+
+    The recipe's ``constant`` rule holds where the scale has no spread (``still``: period, indicator), and where
+    no unit that counts gets a score from its own; elsewhere single values stay without one, and are told.
+    """
+    among = undefined & counts[..., None]
+    had = (undefined | ~np.isnan(z)) & counts[..., None]
+    whole = among.any(axis=1) & (among == had).all(axis=1)
+    timeless = np.array([not along_time(job, n) for n in job.indicators])
+    ruled = (still | (whole & timeless)) & undefined.any(axis=1) & (among.any(axis=1) | still)
+    cells = undefined & ruled[:, None]
+    _tell_single(job, undefined & ~cells)
+    if not cells.any():
+        return z
     rule = job.recipe.constant
     of = {"base": f"base period {job.recipe.base}", "pooled": "all periods"}.get(job.recipe.scale)
-    cells = {(i, of or str(job.panel.periods[p])): None for p, i in np.argwhere(undefined.any(axis=1))}
-    where = [(job.indicators[i], period) for i, period in cells]
+    found = {(int(i), of or str(job.panel.periods[p]), bool(still[p, i])): None for p, i in np.argwhere(cells.any(axis=1))}
     if rule == "refuse":
-        refuse(
-            Problem(
-                "constant",
-                Text(f"{n.code!r} has no spread in {p}: all units that count have the same value, or at most one has any.",
-                     f"{n.code!r} 在 {p} 没有差异：各单位取值相同，或至多一个单位有值。"),
-                Text('Take it out, give it goalposts, or set constant = "missing" or a score in the recipe.',
-                     '请移除该指标、设置固定上下限，或在方案中设 constant = "missing" 或一个分值。'),
-                n.place,
-            )
-            for n, p in where
-        )  # fmt: skip
-    for n, p in where:
+        refuse(_unscored(job, job.indicators[i], period, flat=flat) for i, period, flat in found)
+    for i, period, flat in found:
         fate = ("left out", "未计分") if rule == "missing" else (f"scored {rule:g}", f"记 {rule:g} 分")
-        job.note("constant", f"{n.code} has no spread in {p}: {fate[0]} for all units.", f"{n.code} 在 {p} 没有差异：所有单位{fate[1]}。")
+        why = (
+            ("has no spread", "没有差异")
+            if flat
+            else (f"has no score by {_label(job, job.indicators[i]).en}", f"无法以{_label(job, job.indicators[i]).zh}计分")
+        )
+        job.note(
+            "constant",
+            f"{job.indicators[i].code} {why[0]} in {period}: {fate[0]} for all units.",
+            f"{job.indicators[i].code} 在 {period} {why[1]}：所有单位{fate[1]}。",
+        )
     if rule == "missing":
-        return np.where(undefined, np.nan, z)
-    job.marks[undefined] |= NEUTRAL
-    return np.where(undefined, float(rule), z)
+        return np.where(cells, np.nan, z)
+    job.marks[cells] |= NEUTRAL
+    return np.where(cells, float(rule), z)
 
 
-def positive(job: Job, tree: Tree, parent: Node, z: Array, *, zero_too: bool) -> Array:
+def along_time(job: Job, node: Node) -> bool:
+    """Whether an indicator's normaliser compares periods, so that the first ones have no score."""
+    method = REGISTRIES["normalise"][choice_of(job.framework, job.recipe, "normalise", node)[0]]
+    return bool(method.needs & {"before", "origin"}) or method.kernel.__module__.endswith(".time")
+
+
+def _label(job: Job, node: Node) -> Text:
+    return REGISTRIES["normalise"][choice_of(job.framework, job.recipe, "normalise", node)[0]].label
+
+
+def _unscored(job: Job, n: Node, period: str, *, flat: bool) -> Problem:
+    if flat:
+        what = Text(f"{n.code!r} has no spread in {period}: all units that count have the same value, or at most one has any.",
+                    f"{n.code!r} 在 {period} 没有差异：各单位取值相同，或至多一个单位有值。")  # fmt: skip
+    else:
+        what = Text(f"{n.code!r} gets no score from {_label(job, n).en} in {period}: see its edge cases in docs/reference/methods.md.",
+                    f"{n.code!r} 在 {period} 无法以{_label(job, n).zh}计分：参见 docs/reference/methods.md 中的边界情形。")  # fmt: skip
+    return Problem("constant", what, Text('Take it out, give it goalposts, or set constant = "missing" or a score in the recipe.',
+                   '请移除该指标、设置固定上下限，或在方案中设 constant = "missing" 或一个分值。'), n.place)  # fmt: skip
+
+
+def _tell_single(job: Job, cells: Mask) -> None:
+    for i, n in enumerate(cells.sum(axis=(0, 1))):
+        if n:
+            node = job.indicators[i]
+            job.note("no-score", f"{node.name('en')} ({node.code}): {n} values have no score by {_label(job, node).en}, and are left out.",
+                     f"{node.name('zh')}（{node.code}）：{n} 个值无法以{_label(job, node).zh}计分，合成时未计入。")  # fmt: skip
+
+
+def tell_lost(job: Job, parent: Node, score: Array, there: Mask, enough: Mask) -> None:
+    """Say how many units have no score at a parent though they have some child's."""
+    lost = np.isnan(score) & there.any(axis=-1)
+    short, undefined = int((lost & ~enough).sum()), int((lost & enough).sum())
+    if short:
+        job.note(
+            "no-score",
+            f"{parent.code}: {short} scores are missing for too few children (min_children).",
+            f"{parent.code}：{short} 个得分因下级不足而缺失（min_children）。",
+        )
+    if undefined:
+        name, _ = choice_of(job.framework, job.recipe, "aggregate", parent)
+        label = REGISTRIES["aggregate"][name].label
+        job.note(
+            "no-score",
+            f"{parent.code}: {undefined} scores are not defined under {label.en}: see its edge cases.",
+            f"{parent.code}：{undefined} 个得分在{label.zh}下无定义，参见其边界情形。",
+        )
+
+
+def positive(job: Job, tree: Tree, parent: Node, z: Array, counts: Mask, *, zero_too: bool) -> Array:
     """Apply the recipe's ``nonpositive`` rule to the children of a mean that cannot take them."""
     children, at = tree.children(parent)
     rule = job.recipe.nonpositive
@@ -69,13 +129,21 @@ def positive(job: Job, tree: Tree, parent: Node, z: Array, *, zero_too: bool) ->
     if not low.any():
         return z
     if rule == "refuse":
-        for p, u, c in np.argwhere(low)[:20]:
+        outside = low & ~counts[..., None]
+        if outside.any():
+            job.note(
+                "nonpositive",
+                f"{parent.code}: {outside.sum()} such scores of units that are not ranked were left out.",
+                f"{parent.code}：不参与排名单位的 {outside.sum()} 个此类得分未计入。",
+            )
+        of = REGISTRIES["aggregate"][choice_of(job.framework, job.recipe, "aggregate", parent)[0]].label
+        for p, u, c in np.argwhere(low & counts[..., None])[:20]:
             where = f"{job.panel.units[u].code} / {job.panel.periods[p]} / {children[c].code}"
             tree.refused.append(
                 Problem(
                     "nonpositive",
-                    Text(f"{where}: the score {z[p, u, c]:g} has no geometric mean ({low.sum()} such scores under {parent.code!r}).",
-                         f"{where}：得分 {z[p, u, c]:g} 无法取几何平均（{parent.code!r} 下共 {low.sum()} 个）。"),
+                    Text(f"{where}: the score {z[p, u, c]:g} cannot enter a {of.en} ({low.sum()} such scores under {parent.code!r}).",
+                         f"{where}：得分 {z[p, u, c]:g} 无法取{of.zh}（{parent.code!r} 下共 {low.sum()} 个）。"),
                     Text('Use a range above 0, such as range = [1, 100], or set nonpositive = "missing", "zero" or a floor in the recipe.',
                          '请使用大于 0 的值域（如 range = [1, 100]），或在方案中设 nonpositive = "missing"、"zero" 或一个下限。'),
                 )

@@ -166,7 +166,7 @@ def test_too_little_data_is_answered_by_rules():
     assert kept.screened[0].tolist() == [True, False, False, True]
     children = biaochi.run(framework, panel, Recipe(min_children=0.5))
     assert np.isnan(children.scores[0, 2, 0])
-    assert {n.kind for n in children.notices} == {"missing", "screened"}
+    assert {n.kind for n in children.notices} == {"missing", "screened", "no-score"}
 
 
 def test_ragged_trees_and_levels():

@@ -100,7 +100,8 @@ def shape(x: Array) -> tuple[Array, Array]:
         skew = np.sqrt(n) * m3 / m2**1.5 * np.sqrt(n * (n - 1)) / (n - 2)
         peak = n * m4 / (m2 * m2)
         kurt = ((n + 1) * (peak - 3) + 6) * (n - 1) / ((n - 2) * (n - 3))
-    return np.where((n >= 3) & (m2 > 0), skew, np.nan), np.where((n >= 4) & (m2 > 0), kurt, np.nan)
+    varied = ~flat(lowest(x), highest(x))[..., 0, :] & (m2 > 0)
+    return np.where((n >= 3) & varied, skew, np.nan), np.where((n >= 4) & varied, kurt, np.nan)
 
 
 def complete(z: Array) -> Array:

@@ -9,6 +9,8 @@ from biaochi.kernels.aggregate.compared import compared
 from biaochi.kernels.moments import Counts, counted
 from biaochi.method import Array, Method, Trait
 
+MOST = 2000
+"""More units would take minutes and gigabytes."""
 NOISE = 1e-10
 """Differences of credibility no larger are rounding."""
 
@@ -37,7 +39,7 @@ def electre(z: Array, w: Array, *, counts: Counts = None, indifference: float = 
     Raises
     ------
     BadOption
-        If the thresholds are out of order.
+        If the thresholds are out of order, or there are more than 2,000 units.
 
     References
     ----------
@@ -55,6 +57,12 @@ def electre(z: Array, w: Array, *, counts: Counts = None, indifference: float = 
     w = np.broadcast_to(w, (*z.shape[:-2], z.shape[-1]))
     out = np.full(z.shape[:-1], np.nan)
     for at in np.ndindex(z.shape[:-2]):
+        if z.shape[-2] > MOST:
+            raise BadOption(
+                "electre",
+                f"compares all pairs again and again: at most {MOST} units; got {z.shape[-2]}.",
+                f"需反复比较全部单位对：最多 {MOST} 个单位；得到 {z.shape[-2]}。",
+            )
         ranked = ~np.isnan(counted(z, counts)[at]).all(axis=-1)
         s = credibility(z[at][ranked], w[at], q, p, v)
         down, up = _distil(s, best=True), _distil(s, best=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from biaochi.errors import Text
+from biaochi.errors import BadOption, Text, few
 from biaochi.kernels.moments import flat, highest, lowest, ratio
 from biaochi.method import Array, Method, Trait
 
@@ -36,7 +36,7 @@ def efficacy(
     Returns
     -------
     (..., unit, indicator), points; below ``floor`` and above ``floor + span`` beyond the two values.
-    NaN where they are equal.
+    NaN where they are equal, or a stated one lies on the wrong side of the other end of the data.
 
     References
     ----------
@@ -69,10 +69,17 @@ def exponential_efficacy(
     -------
     (..., unit, indicator), points, always above 0. NaN where the two values are equal.
 
+    Raises
+    ------
+    BadOption
+        If ``floor >= top``.
+
     References
     ----------
     .. [1] 彭非, 袁卫, 惠争勤, 对综合评价方法中指数功效函数的一种改进探讨, 统计研究 2007(12).
     """
+    if np.any(np.asarray(floor) >= np.asarray(top)):
+        raise BadOption("exponential_efficacy", f"needs floor < top; got {few(floor)}, {few(top)}.", f"floor 须小于 top；得到 {few(floor)}、{few(top)}。")
     low, high = _posts(ref, unsatisfactory, satisfactory)
     return np.asarray(floor * (np.asarray(top) / floor) ** ratio(x - low, high - low))
 
@@ -108,14 +115,14 @@ def log_efficacy(
     """
     low, high = _posts(np.where(ref * signs > 0, ref, np.nan), unsatisfactory, satisfactory)
     with np.errstate(divide="ignore", invalid="ignore"):
-        up, a, b = (np.log(np.where(v * signs > 0, v * signs, np.nan)) for v in (x, low, high))
-    return ratio(up - a, b - a) * span + floor
+        up, a, b = (np.where(v * signs > 0, v * signs, np.nan) for v in (x, low, high))
+        return ratio(np.log(up / a), np.log(b / a)) * span + floor
 
 
 def _posts(ref: Array, low: float | Array | None, high: float | Array | None) -> tuple[Array, Array]:
     a = lowest(ref) if low is None else np.asarray(low, float)
     b = highest(ref) if high is None else np.asarray(high, float)
-    return a, np.where(flat(np.minimum(a, b), np.maximum(a, b)), a, b)
+    return a, np.where(flat(np.minimum(a, b), np.maximum(a, b)) | (b < a), a, b)
 
 
 _GONGXIAO = "功效系数法, 企业绩效评价 (MOF 1999, SASAC)"
@@ -123,7 +130,13 @@ _SCALE = frozenset({Trait.AFFINE, Trait.UNIT_FREE, Trait.ORDER_PRESERVING})
 
 METHODS = {
     "efficacy": Method(
-        efficacy, Text("efficacy coefficient", "功效系数法"), _GONGXIAO, _SCALE, posts=("unsatisfactory", "satisfactory"), proof="worked example, closed form"
+        efficacy,
+        Text("efficacy coefficient", "功效系数法"),
+        _GONGXIAO,
+        _SCALE,
+        posts=("unsatisfactory", "satisfactory"),
+        limits={"span": (1e-6, 1e50)},
+        proof="worked example, closed form",
     ),
     "exponential_efficacy": Method(
         exponential_efficacy,
@@ -140,6 +153,7 @@ METHODS = {
         "PKU index of digital inclusive finance, 郭峰等 (2020)",
         frozenset({Trait.ORDER_PRESERVING}),
         posts=("unsatisfactory", "satisfactory"),
+        limits={"span": (1e-6, 1e50)},
         proof="closed form: equal ratios give equal steps",
     ),
 }

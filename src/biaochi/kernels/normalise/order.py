@@ -78,7 +78,7 @@ def borda(x: Array, ref: Array, *, ties: Literal["min", "max", "average"] = "min
 
     Returns
     -------
-    (..., unit, indicator), from 0 to n - 1.
+    (..., unit, indicator), from 0 to n - 1; a value that is not in the reference halfway between its neighbours.
 
     References
     ----------
@@ -111,19 +111,19 @@ def categorical(
     Raises
     ------
     BadOption
-        If ``cuts`` do not rise or ``scores`` are not one more.
+        If ``cuts`` do not rise within 0 to 100, or ``scores`` fall or are not one more.
 
     References
     ----------
     .. [1] OECD/JRC Handbook (2008), Table 15.
     """
-    if len(scores) != len(cuts) + 1 or any(a >= b for a, b in pairwise(cuts)):
+    if len(scores) != len(cuts) + 1 or any(a >= b for a, b in pairwise((0.0, *cuts, 100.0 + 1e-9))) or any(a > b for a, b in pairwise(scores)):
         raise BadOption(
             "categorical",
-            f"needs rising cuts and one more of scores; got cuts={cuts}, scores={scores}.",
-            f"cuts 须递增，scores 须比 cuts 多一个；得到 cuts={cuts}, scores={scores}。",
+            f"needs rising cuts between 0 and 100 and one more of scores, none lower than the one before; got cuts={cuts}, scores={scores}.",
+            f"cuts 须在 0 与 100 之间递增，scores 须比 cuts 多一个且不下降；得到 cuts={cuts}, scores={scores}。",
         )
-    place = 100.0 * ratio(rank(x, ref), number(ref))
+    place = ratio(100.0 * rank(x, ref), number(ref))
     got = np.asarray(scores, float)[np.searchsorted(np.asarray(cuts, float), np.nan_to_num(place), side="right")]
     return np.where(np.isnan(place), np.nan, got)
 

@@ -39,7 +39,7 @@ def distance(
     .. [1] OECD/JRC Handbook (2008), 5.4 and Table 15. COINr's n_dist2max is ``to="best", form="range"``.
     """
     r = {"best": highest, "worst": lowest, "mean": mean}[to](ref)
-    return _distance(x, r, lowest(ref), signs, form)
+    return _distance(x, r, ref, signs, form)
 
 
 def distance_to_unit(x: Array, ref: Array, *, signs: Array, at: Array, form: Literal["ratio", "difference", "range"] = "range", cap: bool = False) -> Array:
@@ -57,13 +57,14 @@ def distance_to_unit(x: Array, ref: Array, *, signs: Array, at: Array, form: Lit
 
     Returns
     -------
-    (..., unit, indicator). NaN where the reference unit has no value, or is the lowest itself.
+    (..., unit, indicator). NaN where the reference unit has no value or the divisor is 0: with ``range``
+    where it is the lowest itself.
 
     References
     ----------
     .. [1] COINr 1.1.14, n_dist2ref; OECD/JRC Handbook (2008), 5.4.
     """
-    got = _distance(x, at, lowest(ref), signs, form)
+    got = _distance(x, at, ref, signs, form)
     return np.where(np.isnan(got), np.nan, np.fmin(got, 0.0 if form == "difference" else 1.0)) if cap else got
 
 
@@ -113,7 +114,7 @@ def fraction_of_max(x: Array, ref: Array, *, signs: Array) -> Array:
     .. [1] COINr 1.1.14, n_fracmax, which divides by the turned maximum instead where lower is better,
        so that the worst unit gets the most: not followed.
     """
-    return _distance(x, highest(ref), lowest(ref), signs, "ratio")
+    return _distance(x, highest(ref), ref, signs, "ratio")
 
 
 def vector(x: Array, ref: Array) -> Array:
@@ -159,7 +160,7 @@ def sum_share(x: Array, ref: Array, *, signs: Array) -> Array:
 def above_below(x: Array, ref: Array, *, band: float | Array = 0.2) -> Array:
     """1 above the mean by more than a band, -1 below it by more, 0 within.
 
-    ``x / mean > 1 + band``: 1; ``x / mean < 1 - band``: -1
+    ``x - mean > band |mean|``: 1; ``mean - x > band |mean|``: -1
 
     Parameters
     ----------
@@ -178,16 +179,18 @@ def above_below(x: Array, ref: Array, *, band: float | Array = 0.2) -> Array:
     .. [1] OECD/JRC Handbook (2008), 5.6 and Table 15 (band of 20 %).
     """
     centre = mean(ref)
-    off, room = x - centre, np.abs(centre) * band
+    off = np.where(flat(lowest(ref), highest(ref)) & (x == lowest(ref)), 0.0, x - centre)  # no noise of the mean
+    room = np.abs(centre) * band
     return np.where(np.isnan(off), np.nan, np.where(off > room, 1.0, np.where(off < -room, -1.0, 0.0)))
 
 
-def _distance(x: Array, r: Array, low: Array, signs: Array, form: str) -> Array:
+def _distance(x: Array, r: Array, ref: Array, signs: Array, form: str) -> Array:
     if form == "ratio":
         return np.where(np.asarray(signs) > 0, ratio(x, r), ratio(r, x))
     if form == "difference":
         return ratio(x - r, np.abs(r))
-    return 1.0 - ratio(r - x, np.where(flat(low, r), 0.0, r - low))
+    low = lowest(ref)
+    return 1.0 - ratio(r - x, np.where(flat(low, r) | flat(low, highest(ref)), 0.0, r - low))
 
 
 _OECD = "OECD/JRC Handbook (2008), step 5"

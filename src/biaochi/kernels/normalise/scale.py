@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from biaochi.errors import BadOption, Text
+from biaochi.errors import BadOption, Text, few
 from biaochi.kernels.moments import deviation, flat, highest, lowest, ratio
 from biaochi.kernels.moments import mean as average
 from biaochi.method import Array, Method, Trait
@@ -103,7 +103,7 @@ def goalposts(x: Array, ref: Array, *, low: float | Array, high: float | Array, 
     .. [1] UNDP, Human Development Report 2023/24, technical note 1.
     """
     if np.any(np.asarray(low) >= np.asarray(high)):
-        raise BadOption("goalposts", f"needs low < high; got low={low}, high={high}.", f"下限须小于上限；得到 low={low}, high={high}。")
+        raise BadOption("goalposts", f"needs low < high; got low={few(low)}, high={few(high)}.", f"下限须小于上限；得到 low={few(low)}, high={few(high)}。")
     z = (x - low) / (np.asarray(high) - low)
     return np.clip(z, 0.0, 1.0) if clip else z
 
@@ -138,7 +138,7 @@ def scaled(x: Array, ref: Array, *, low: float | Array, high: float | Array, fac
     .. [1] COINr 1.1.14, n_scaled.
     """
     if np.any(np.asarray(low) >= np.asarray(high)):
-        raise BadOption("scaled", f"needs low < high; got low={low}, high={high}.", f"下限须小于上限；得到 low={low}, high={high}。")
+        raise BadOption("scaled", f"needs low < high; got low={few(low)}, high={few(high)}.", f"下限须小于上限；得到 low={few(low)}, high={few(high)}。")
     return (x - low) / (np.asarray(high) - low) * factor
 
 
@@ -201,13 +201,14 @@ def furthest(x: Array, ref: Array) -> Array:
     Parameters
     ----------
     x : (..., unit, indicator)
-        Minus the distance to the optimum, which is what a direction such as ``=50`` or ``40..60`` gives;
-        for other directions 1 is at the value 0.
+        Minus the distance to the optimum, which is what a direction such as ``=50`` or ``40..60`` gives: the
+        method is for these.
     ref : (..., ref_unit, indicator)
 
     Returns
     -------
-    (..., unit, indicator), at most 1. NaN where the reference lies at the optimum throughout.
+    (..., unit, indicator), 0 to 1; 0 beyond the furthest of the reference. NaN where the reference has no
+    value off the optimum.
 
     References
     ----------
@@ -266,6 +267,7 @@ METHODS = {
         Text("min-max around the mean (AMPI)", "均值居中极差法（AMPI）"),
         "Mazziotta and Pareto (2016)",
         _SCALE,
+        limits={"span": (1e-6, 1e50)},
         proof="formula of the paper, recomputed line by line",
     ),
     "furthest": Method(

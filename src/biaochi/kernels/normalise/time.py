@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaochi.errors import Text
-from biaochi.kernels.moments import ratio
+from biaochi.kernels.moments import flat, highest, lowest, ratio
 from biaochi.method import Array, Method, Trait
 
 
@@ -98,8 +98,8 @@ def cyclical(x: Array, ref: Array) -> Array:
     n = there.sum(axis=-2, keepdims=True).astype(float)
     off = along - ratio(np.where(there, along, 0.0).sum(axis=-2, keepdims=True), n)
     usual = ratio(np.where(there, np.abs(off), 0.0).sum(axis=-2, keepdims=True), n)
-    largest = np.fmax.reduce(np.abs(along), axis=-2, keepdims=True)
-    return np.swapaxes(ratio(off, np.where(usual <= 2.0**-50 * largest, 0.0, usual)), -3, -2)
+    still = flat(lowest(along), highest(along))
+    return np.swapaxes(ratio(off, np.where(still, 0.0, usual)), -3, -2)
 
 
 METHODS = {

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from biaochi.errors import BadOption, Text
+from biaochi.errors import BadOption, Text, few
 from biaochi.kernels.moments import Counts, counted, deviation, highest, lowest, mean, median, quantile, shape
 from biaochi.method import Array, Method, Trait
 
@@ -98,7 +98,7 @@ def iqr(x: Array, *, counts: Counts = None, reach: float | Array = 1.5, to: Lite
     reach : float or (indicator,)
         1.5 for the usual fences, 3 for the far ones.
     to : {"limit", "value"}
-        Where values outside go: to the limit, or to the outermost value within.
+        Where values outside go: to the limit, or to the outermost value within (nowhere if there is none).
 
     Returns
     -------
@@ -154,7 +154,7 @@ def percentile(x: Array, *, counts: Counts = None, low: float | Array = 5.0, hig
     ----------
     x, counts, to : see `iqr`.
     low, high : float or (indicator,)
-        Percentiles, 0 to 100, of type 7; 0 and 100 leave a side alone.
+        Percentiles, 0 to 100, of type 7; 0 and 100 leave a side alone, but for units that do not count.
 
     Returns
     -------
@@ -170,7 +170,7 @@ def percentile(x: Array, *, counts: Counts = None, low: float | Array = 5.0, hig
     .. [1] OECD/JRC Handbook (2008), step 5; SciPy, stats.mstats.winsorize, with linear percentiles.
     """
     if np.any(np.asarray(low) >= np.asarray(high)):
-        raise BadOption("percentile", f"needs low < high; got low={low}, high={high}.", f"low 须小于 high；得到 low={low}, high={high}。")
+        raise BadOption("percentile", f"needs low < high; got low={few(low)}, high={few(high)}.", f"low 须小于 high；得到 low={few(low)}, high={few(high)}。")
     inside = counted(x, counts)
     return _hold(x, inside, quantile(inside, np.asarray(low) / 100.0), quantile(inside, np.asarray(high) / 100.0), to)
 
@@ -193,9 +193,13 @@ def sd(x: Array, *, counts: Counts = None, reach: float | Array = 3.0, to: Liter
 
 
 def _hold(x: Array, inside: Array, low: Array, high: Array, to: str) -> Array:
+    room = 1e-12 * (highest(inside) - lowest(inside))  # a value at a limit but for rounding is within it
+    over, under = x > high + room, x < low - room
     if to == "value":
-        low, high = lowest(np.where(inside < low, np.nan, inside)), highest(np.where(inside > high, np.nan, inside))
-    return np.where(np.isnan(x), np.nan, np.fmin(np.fmax(x, low), high))
+        within = np.where((inside > high + room) | (inside < low - room), np.nan, inside)
+        low, high = lowest(within), highest(within)
+        over, under = over & ~np.isnan(high), under & ~np.isnan(low)  # where nothing lies within, nothing moves
+    return np.where(over, high, np.where(under, low, x))
 
 
 def skewness(x: Array) -> Array:

@@ -49,7 +49,7 @@ def log_ct_plus(x: Array, *, counts: Counts = None) -> Array:
     .. [1] COINr 1.1.14, log_CT_plus.
     """
     held, low, high = _held(x, counts)
-    right = (shape(counted(x, counts))[0] > 0)[..., None, :]
+    right = (shape(counted(x, counts))[0] > 1e-9)[..., None, :]
     with np.errstate(divide="ignore"):
         out = np.where(right, np.log(held - low + 0.01 * (high - low)), -np.log(high + 0.01 * (high - low) - held))
     return np.where(high > low, out, x)
@@ -67,7 +67,8 @@ def log_ct_orig(x: Array, *, counts: Counts = None) -> Array:
     .. [1] COINr 1.1.14, log_CT_orig.
     """
     held, low, high = _held(x, counts)
-    return np.where(high > low, np.log(held - low + 1.0), x)
+    fine = high - low < 1e-6  # so small beside 1 that the sum would lose its digits
+    return np.where(high > low, np.where(fine, np.log1p(held - low), np.log(held - low + 1.0)), x)
 
 
 def log_gii(x: Array, *, counts: Counts = None) -> Array:
@@ -109,7 +110,7 @@ def boxcox(x: Array, *, counts: Counts = None, power: float | Array | None = Non
     counts : (..., unit) bool
         Units that set the shift and the power; with a shift the others are held within their range.
     power : float or (indicator,), optional
-        None finds the power of greatest likelihood between -5 and 5.
+        None finds the power of greatest likelihood between -5 and 5, to six decimals.
     shift : bool
         y = x - min + 1 (COINr's makepos); otherwise y = x and values at or below 0 become NaN.
 
@@ -123,13 +124,17 @@ def boxcox(x: Array, *, counts: Counts = None, power: float | Array | None = Non
     """
     held, low, high = _held(x, counts)
     y = held - low + 1.0 if shift else np.where(x > 0, x, np.nan)
+    fine = shift & (high - low < 1e-6)  # so small beside 1 that y would lose its digits
     inside = counted(y, counts)
 
+    logs = np.log(np.where(inside > 0, inside, np.nan))
+
     def likelihood(p: Array) -> Array:
-        return (p - 1.0) * total(np.log(inside)) - number(inside) / 2.0 * np.log(_variance(_power(inside, p)))
+        return (p - 1.0) * total(logs) - number(inside) / 2.0 * _log_variance(logs, p)
 
     p = _best(likelihood, low) if power is None else np.asarray(power, float)
-    return np.where(high > low, _power(y, p), x)
+    got = np.where(fine, _power_from(np.log1p(held - low), p), _power(y, p))
+    return np.where(high > low, got, x)
 
 
 def yeo_johnson(x: Array, *, counts: Counts = None, power: float | Array | None = None) -> Array:
@@ -155,12 +160,15 @@ def yeo_johnson(x: Array, *, counts: Counts = None, power: float | Array | None 
     .. [1] Yeo and Johnson, Biometrika 87 (2000); SciPy, stats.yeojohnson.
     """
     inside = counted(x, counts)
-    pull = total(np.sign(inside) * np.log1p(np.abs(inside)))
+    logs = np.log1p(np.abs(inside))
+    pull = total(np.sign(inside) * logs)
+    low, high = lowest(inside), highest(inside)
 
     def likelihood(p: Array) -> Array:
-        return (p - 1.0) * pull - number(inside) / 2.0 * np.log(_variance(_yeo_johnson(inside, p)))
+        both = np.log(_variance(_yeo_johnson(inside, p)))
+        spread = np.where(low >= 0, _log_variance(logs, p), np.where(high <= 0, _log_variance(logs, 2.0 - p), both))
+        return (p - 1.0) * pull - number(inside) / 2.0 * spread
 
-    low, high = lowest(inside), highest(inside)
     p = _best(likelihood, low) if power is None else np.asarray(power, float)
     return np.where(high > low, _yeo_johnson(x, p), x)
 
@@ -180,9 +188,23 @@ def _power(y: Array, p: Array) -> Array:
         return np.where(p == 0, logs, np.where(small, np.expm1(p * logs) / safe, (y**p - 1.0) / safe))
 
 
+def _power_from(logs: Array, p: Array) -> Array:
+    p = np.broadcast_to(p, logs.shape)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        return np.where(p == 0, logs, np.expm1(p * logs) / np.where(p == 0, 1.0, p))
+
+
 def _yeo_johnson(x: Array, p: Array) -> Array:
-    up, down = _power(np.maximum(x, 0.0) + 1.0, p), _power(1.0 - np.minimum(x, 0.0), 2.0 - p)
+    up, down = _power_from(np.log1p(np.maximum(x, 0.0)), p), _power_from(np.log1p(-np.minimum(x, 0.0)), 2.0 - p)
     return np.where(np.isnan(x), np.nan, np.where(x >= 0, up, -down))
+
+
+def _log_variance(logs: Array, p: Array) -> Array:
+    """Logarithm of the variance of ``(exp(p logs) - 1) / p``, where the values themselves would lose their digits."""
+    middle = mean(logs)
+    p = np.where(np.abs(p) < 1e-9, 1e-9, p)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return 2.0 * p * middle + np.log(_variance(np.expm1(p * (logs - middle)) / p))
 
 
 def _variance(y: Array) -> Array:
@@ -191,18 +213,23 @@ def _variance(y: Array) -> Array:
 
 
 def _best(likelihood: Callable[[Array], Array], like: Array) -> Array:
-    """The power of greatest likelihood for every indicator at once, by golden section."""
+    """The power of greatest likelihood for every indicator at once, by golden section, to six decimals."""
+
+    def height(p: Array) -> Array:
+        found = likelihood(p)
+        return np.where(np.isfinite(found), found, -np.inf)
+
     gold = (np.sqrt(5.0) - 1.0) / 2.0
     with np.errstate(all="ignore"):
         grid = np.arange(-5.0, 5.5, 0.5)
-        heights = np.stack([np.nan_to_num(likelihood(np.full(like.shape, g)), nan=-np.inf) for g in grid])
+        heights = np.stack([height(np.full(like.shape, g)) for g in grid])
         middle = grid[heights.argmax(axis=0)]
         low, high = np.maximum(middle - 0.5, -5.0), np.minimum(middle + 0.5, 5.0)
         for _ in range(50):
             a, b = high - gold * (high - low), low + gold * (high - low)
-            left = likelihood(a) > likelihood(b)
+            left = height(a) > height(b)
             low, high = np.where(left, low, a), np.where(left, b, high)
-    return np.asarray((low + high) / 2.0)
+    return np.asarray(np.round((low + high) / 2.0, 6))
 
 
 _ORDER = frozenset({Trait.ORDER_PRESERVING})

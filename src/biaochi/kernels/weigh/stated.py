@@ -262,7 +262,7 @@ def game(z: Array, *, sets: Array, tell: Tell = None) -> Array:
 
     Returns
     -------
-    (indicator,), summing to 1. Without ``a >= 0`` (as usually printed) shares can come out negative; with
+    (indicator,), summing to 1; NaN where a set has none. Without ``a >= 0`` (as usually printed) shares can come out negative; with
     it, one set that lies further out than the others can be the whole answer.
 
     References
@@ -271,6 +271,8 @@ def game(z: Array, *, sets: Array, tell: Tell = None) -> Array:
     """
     from scipy.optimize import nnls
 
+    if np.isnan(sets).any():
+        return np.full(sets.shape[-1], np.nan)
     gram = sets @ sets.T
     a = nnls(gram, np.diag(gram))[0]
     a = a / a.sum() if a.sum() > 0 else np.full(len(sets), 1.0 / len(sets))
@@ -312,6 +314,12 @@ def _tell_consistency(pairs: Array, expert: int, prioritise: str, random_index: 
         tell(f"{who[0]}consistency ratio {cr:.3f}.", f"{who[1]}一致性比率 CR = {cr:.3f}。")
     else:
         i, j, meant = least_fitting(pairs, prioritise)
+        if len(pairs) == 3:  # taken out, each is what the two others make of it
+            tell(
+                f"{who[0]}consistency ratio {cr:.3f}, not below 0.1: the three judgements do not fit together ({{{i}}} against {{{j}}} = {pairs[i, j]:.3g}; the two others make it {meant:.3g}); any of them may be wrong.",
+                f"{who[1]}一致性比率 CR = {cr:.3f}，不低于 0.1：三项判断不能同时成立（{{{i}}} 对 {{{j}}} 为 {pairs[i, j]:.3g}，其余两项推得 {meant:.3g}），任何一项都可能有误。",
+            )
+            return
         tell(
             f"{who[0]}consistency ratio {cr:.3f}, not below 0.1: {{{i}}} against {{{j}}} = {pairs[i, j]:.3g} fits least; the other judgements suggest {meant:.3g}.",
             f"{who[1]}一致性比率 CR = {cr:.3f}，不低于 0.1：{{{i}}} 对 {{{j}}} 的判断 {pairs[i, j]:.3g} 与其余最不一致，其余判断支持 {meant:.3g}。",
