@@ -70,7 +70,7 @@ def method_entry(e: Entry) -> str:
     options = {k: p for k, p in m.options.items() if k not in RUN_OPTIONS}
     for i, (option, p) in enumerate(options.items()):
         default = "required" if p.default is p.empty else f"default `{p.default!r}`"
-        meaning = e.meanings.get(option) or DERIVED_MEANING.get(option, "")
+        meaning = e.meanings.get(option, "")
         out.append(
             f"{chr(10) if not i else ''}- `{option}` ({str(p.annotation).replace(' | Array', '').replace('|', 'or')}, {default}){': ' + meaning if meaning else ''}\n"
         )
@@ -83,19 +83,6 @@ def method_entry(e: Entry) -> str:
     out.append(f"\nTraits: {', '.join(sorted(t.name.lower() for t in m.traits)) or 'none'}. Source: {(e.references or m.source).rstrip('.')}. "
                f"Held in the tests to: {m.proof.rstrip('.')}.\n")  # fmt: skip
     return "".join(out)
-
-
-DERIVED_MEANING = {
-    "group": "a grouping column of the table of units",
-    "level": "level of the tree whose nodes are the branches (1 is below the index); the indicator's own parent by default",
-    "over": "`year` compares with the same period a year before, `period` with the one just before",
-    "base": "the base period; the recipe's `base`, else the first period, by default",
-    "unit": "code of the reference unit",
-    "comparisons": "a list of `[child, other child, times as important]`, with the expert's name fourth where there are several; each parent takes those of its own children",
-    "points": "a list of `[child, points]`, with the expert's name third where there are several",
-    "outcome": "code of a series or indicator",
-    "of": "names of the weightings to combine; further options are handed on to them",
-}
 
 
 def commands() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,7 @@ def recipe_problems(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
     if settings:
         return  # choices cannot be looked up in a recipe of the wrong shape
     yield from _indicator_names(framework, recipe)
+    yield from _level_options(framework, recipe)
     for code, steps in recipe.node.items():
         yield from _node_targets(framework, recipe, code, steps)
     yield from _level_targets(framework, recipe)
@@ -209,13 +211,13 @@ def _choice_problems(framework: Framework, recipe: Recipe, step: str, node: Node
     name, options = choice_of(framework, recipe, step, node)
     place = node.place if node.choice(step) else recipe.place
     for p in option_problems(FAMILIES[step], REGISTRIES[step], name, options):
-        if p.kind == "missing-option":
+        if p.kind == "missing-option" and (place is node.place or any(repr(post) in p.what.en for post in _posts_of(step, name))):
             what = Text(f"{node.code!r}: {p.what.en}", f"{node.code!r}：{p.what.zh}")
             yield Problem(p.kind, what, p.fix, node.place)
         else:
             yield Problem(p.kind, p.what, p.fix, place)
     if step == "weigh" and name in WEIGHTINGS:
-        yield from _weight_problems(framework, node, options)
+        yield from _weight_problems(framework, recipe, node, options)
     if step == "normalise" and name in NORMALISERS:
         yield from _scale_problems(recipe, node, name, options)
         treatment, _ = choice_of(framework, recipe, "treat", node)
@@ -223,34 +225,56 @@ def _choice_problems(framework: Framework, recipe: Recipe, step: str, node: Node
             yield from _unit_problems(recipe, node, name, treatment, options)
 
 
-def _weight_problems(framework: Framework, node: Node, options: Mapping[str, Any]) -> Iterator[Problem]:
+def _level_options(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
+    """Levels of branches that are none: those of indicators, and beyond."""
+    able = sorted({framework.levels[n.code] for n in _parents(framework)} - {0})
+    said = {("branch_level", recipe.branch_level)} if recipe.min_branch_share else set()
+    for choice in _choices(framework, recipe, "impute"):
+        if "branches" in _needs("impute", choice):
+            said |= {("level", v) for k, v in choice.options if k == "level" and isinstance(v, int)}
+    for option, level in sorted(said):
+        if level not in able:
+            yield Problem("idle-override", Text(f"{option} = {level} makes no branches; levels of parents below the index are {able}.",
+                          f"{option} = {level} 不构成分支；指数之下的上级层级为 {able}。"), _CORRECT, recipe.place)  # fmt: skip
+
+
+def _posts_of(step: str, name: str) -> tuple[str, ...]:
+    method = REGISTRIES[step].get(name)
+    return method.posts or () if method else ()
+
+
+def _weight_problems(framework: Framework, recipe: Recipe, node: Node, options: Mapping[str, Any]) -> Iterator[Problem]:
     """Names in what experts said, and the series weights are to explain."""
     for option in ("comparisons", "points"):
         rows = options.get(option)
         if isinstance(rows, tuple) and all(isinstance(r, tuple) for r in rows):
-            yield from judgements.problems(framework, option, rows, node.code)
+            for p in judgements.problems(framework, option, rows, node.code):
+                yield replace(p, place=recipe.place)
     outcome = options.get("outcome")
     if isinstance(outcome, str):
         series = sorted(n.code for n in framework.nodes if n.series or not framework.children(n.code))
         if outcome not in series:
-            yield Problem("unknown-series", unknown(Text("series", "序列"), outcome, series), _CORRECT)
+            yield Problem("unknown-series", unknown(Text("series", "序列"), outcome, series), _CORRECT, recipe.place)
 
 
 def _unit_problems(recipe: Recipe, node: Node, name: str, treatment: str, stated: Mapping[str, Any]) -> Iterator[Problem]:
     """A treatment that may take logarithms leaves nothing to hold against posts or other periods."""
     fix = Text("Use winsorise, or no treatment.", "请改用 winsorise，或不作处理。")
     posts = NORMALISERS[name].posts or ()
+    along_time = NORMALISERS[name].kernel.__module__.endswith(".time")
     if any(stated.get(p) is not None for p in posts):
         yield Problem("posts-in-another-unit", Text(f"{node.code!r} has goalposts in its own unit, but {treatment} may take its logarithm.",
                       f"{node.code!r} 的上下限用其自身单位，而 {treatment} 可能对其取对数。"), fix, node.place)  # fmt: skip
-    elif recipe.scale != "period" and recipe.treat_over == "period":
-        yield Problem("periods-in-other-units", Text(f'scale = "{recipe.scale}" compares periods, but {treatment} treats each on its own and may take logarithms of some.',
-                      f'scale = "{recipe.scale}" 要求各期可比，而 {treatment} 逐期处理，可能只对部分期取对数。'), fix, recipe.place)  # fmt: skip
+    elif (recipe.scale != "period" or along_time) and recipe.treat_over == "period":
+        told = (name, name) if along_time else (f'scale = "{recipe.scale}"', f'scale = "{recipe.scale}"')
+        yield Problem("periods-in-other-units", Text(f'{told[0]} compares periods, but {treatment} treats each on its own and may take logarithms of some.',
+                      f'{told[1]} 要求各期可比，而 {treatment} 逐期处理，可能只对部分期取对数。'), fix, recipe.place)  # fmt: skip
 
 
 def _scale_problems(recipe: Recipe, node: Node, name: str, options: Mapping[str, Any]) -> Iterator[Problem]:
     method = NORMALISERS[name]
-    if recipe.scale == "fixed" and Trait.IGNORES_REF not in method.traits:
+    given = [options.get(p) is not None for p in method.posts or ()]
+    if recipe.scale == "fixed" and Trait.IGNORES_REF not in method.traits and not (len(given) == 2 and all(given)):
         fixed = sorted(n for n, m in NORMALISERS.items() if Trait.IGNORES_REF in m.traits)
         yield Problem("scale-not-fixed", Text(f'scale = "fixed", but {name} takes its scale from the data.', f'scale = "fixed"，但 {name} 的尺度取自数据。'),
                       Text(f"Use one of: {', '.join(fixed)}.", f"请改用：{'、'.join(fixed)}。"), recipe.place)  # fmt: skip
@@ -266,8 +290,11 @@ def _scale_problems(recipe: Recipe, node: Node, name: str, options: Mapping[str,
         return
     low, high = (float(p) for p in posts)  # type: ignore[arg-type]
     best = node.direction
-    if name != "goalposts":
-        low, high = min(low, high), max(low, high)  # unsatisfactory above satisfactory where lower is better
+    if name != "goalposts":  # unsatisfactory above satisfactory where lower is better
+        if (low > high) != (best == -1) and not isinstance(best, Optimum) and (low, high) != node.goalposts:
+            yield Problem("bad-goalposts", Text(f"{node.code!r}: unsatisfactory {low:g} and satisfactory {high:g} do not go with its direction {best}.",
+                          f"{node.code!r}：不允许值 {low:g} 与满意值 {high:g} 与其方向 {best} 不符。"), Text("Swap the two, or turn the direction.", "请对调两值或更正方向。"), node.place)  # fmt: skip
+        low, high = min(low, high), max(low, high)
     if not (low < high and abs(low) <= LARGEST and abs(high) <= LARGEST):
         yield Problem("bad-goalposts", Text(f"the goalposts of {node.code!r} are {low:g} and {high:g}.", f"{node.code!r} 的上下限为 {low:g} 与 {high:g}。"),
                       Text("The low one must be below the high one.", "下限须小于上限。"), node.place)  # fmt: skip

@@ -32,6 +32,12 @@ def for_indicators(job: Job, method: Method, nodes: Sequence[Node], options: dic
     return {**out, **{k: make() for k, make in makers.items() if k in method.needs}}
 
 
+def experts(option: str, rows: Sequence[Sequence[Any]], codes: Sequence[str]) -> list[str]:
+    """Names of those who judge the children, in the order of the arrays."""
+    n = 2 if option == "comparisons" else 1
+    return sorted({str(r[n + 1]) if len(r) > n + 1 else "" for r in rows if set(r[:n]) <= set(codes)})
+
+
 def for_children(job: Job, method: Method, children: Sequence[Node], options: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Options of a weighting, names replaced by what they stand for."""
     out = {k: v for k, v in options.items() if k not in method.run_only}

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
 
 from biaochi.checks import FAMILIES, REGISTRIES
-from biaochi.errors import BadOption, Problem, Text, UnknownName
+from biaochi.errors import BadOption, BiaochiError, Problem, Text, UnknownName, few
 from biaochi.job import Job
-from biaochi.method import Array, Method, Trait
+from biaochi.method import CONTEXT, Array, Method, Trait
 from biaochi.recipe import Choice
 
 ARGUMENTS = {"impute": ("x",), "treat": ("x",), "normalise": ("x", "ref"), "weigh": ("z",), "aggregate": ("z", "w")}
 """What the function of a step is called with, in this order; options and context come by keyword."""
+
+
+KNOWN: Mapping[str, frozenset[str]] = {
+    "impute": frozenset({"counts", "groups", "branches", "signs", "times", "cycle", "rng"}),
+    "treat": frozenset({"counts", "groups", "branches", "signs", "times", "cycle"}),
+    "normalise": frozenset({"counts", "signs", "times", "before", "origin", "at"}),
+    "weigh": frozenset({"weights", "pairs", "points", "outcome", "tell"}),
+    "aggregate": frozenset({"counts", "weights", "tell"}),
+}
+"""What a function may ask for beside the values, by keyword."""
 
 
 def own(step: str, function: Callable[..., Array], *, label: str = "", traits: Iterable[Trait] = (), **options: Any) -> Choice:
@@ -47,7 +58,8 @@ def own(step: str, function: Callable[..., Array], *, label: str = "", traits: I
     UnknownName
         If there is no such step.
     BadOption
-        If the function does not take what the step gives it.
+        If the function does not take what the step gives it; in a run, if it fails or gives back what its
+        step cannot use.
 
     Examples
     --------
@@ -58,6 +70,8 @@ def own(step: str, function: Callable[..., Array], *, label: str = "", traits: I
     """
     if step not in ARGUMENTS:
         raise UnknownName(Text("step", "步骤"), step, ARGUMENTS)
+    if not callable(function):
+        raise BadOption(f"own({step!r}, ...)", f"needs a function; got {function!r}.", f"需要函数；得到 {function!r}。")
     wanted = ", ".join(ARGUMENTS[step])
     params = list(inspect.signature(function).parameters.values())
     plain = tuple(p.name for p in params if p.kind is not p.KEYWORD_ONLY)
@@ -67,11 +81,46 @@ def own(step: str, function: Callable[..., Array], *, label: str = "", traits: I
             f"needs a function of ({wanted}, *, options); got {inspect.signature(function)}.",
             f"需要形如 ({wanted}, *, 选项) 的函数；得到 {inspect.signature(function)}。",
         )
+    strange = sorted(p.name for p in params if p.name in CONTEXT - KNOWN[step])
+    if strange:
+        known = ", ".join(sorted(KNOWN[step])) or "—"
+        raise BadOption(
+            f"own({step!r}, ...)",
+            f"gives its function {known} beside the values; got a function that asks for {', '.join(strange)}.",
+            f"除数值外可提供 {known}；该函数要求 {'、'.join(strange)}。",
+        )
     called = str(getattr(function, "__name__", "function"))
     name = f"own:{called}@{_digest(function)[:12]}"
     registry = cast(dict[str, Method], REGISTRIES[step])
-    registry[name] = Method(function, Text(label or called, label or called), "own function", frozenset(traits))
+    registry[name] = Method(_checked(step, called, function), Text(label or called, label or called), "own function", frozenset(traits), proof="its author")
     return Choice.of(name, **options)
+
+
+def _checked(step: str, called: str, function: Callable[..., Array]) -> Callable[..., Array]:
+    """The function, with what it gives back held against the contract of its step."""
+
+    @functools.wraps(function)
+    def call(x: Array, *rest: Array, **keywords: Any) -> Array:
+        wanted = {"weigh": x.shape[-1:], "aggregate": x.shape[:-1]}.get(step, x.shape)
+        try:
+            got = np.asarray(function(x, *rest, **keywords), float)
+        except BiaochiError:
+            raise
+        except Exception as e:
+            raise BadOption(called, f"failed: {type(e).__name__}: {e}", f"运行失败：{type(e).__name__}：{e}") from e
+        if got.shape != wanted or np.isinf(got).any():
+            raise BadOption(
+                called,
+                f"must give finite numbers or NaN of shape {wanted}; got shape {got.shape}.",
+                f"应返回形状为 {wanted} 的有限数或 NaN；得到 {got.shape}。",
+            )
+        if step == "weigh":
+            if (got < 0).any() or not got.sum() > 0:
+                raise BadOption(called, f"must give weights from 0 up; got {few(got.tolist())}.", f"权重须不小于 0 且不全为 0；得到 {few(got.tolist())}。")
+            return np.asarray(got / got.sum())
+        return got
+
+    return call
 
 
 def changed_values(job: Job, before: Array, after: Array) -> Iterator[Problem]:

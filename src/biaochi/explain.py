@@ -120,11 +120,15 @@ def _node(result: Result, node: Node, p: int, u: int) -> Explanation:
 def _as_taken(result: Result, node: Node, score: float) -> Text:
     """What the parent's geometric mean took in place of a score at or below 0, by the recipe's rule."""
     rule = result.recipe.nonpositive
+    if node.parent is not None and np.isnan(score):
+        _, options = choice_of(result.framework, result.recipe, "aggregate", result.framework[node.parent])
+        given = options.get("missing")
+        return Text("", "") if given is None else Text(f"; missing, taken as {given:g} by its parent", f"；缺失，上级按 {given:g} 计")
     floor = 0.0 if isinstance(rule, str) else float(rule)
     if node.parent is None or not (score <= 0 or score < floor):
         return Text("", "")
     name, _ = choice_of(result.framework, result.recipe, "aggregate", result.framework[node.parent])
-    if Trait.NEEDS_POSITIVE not in REGISTRIES["aggregate"][name].traits or not result.weights[result.node_at(node.code)] > 0:
+    if not REGISTRIES["aggregate"][name].traits & {Trait.NEEDS_POSITIVE, Trait.NEEDS_NONNEGATIVE} or not result.weights[result.node_at(node.code)] > 0:
         return Text("", "")
     if rule == "missing":
         return Text("; left out by its parent, being at or below 0", "；不大于 0，上级未计入")
@@ -140,9 +144,11 @@ def _how_aggregated(result: Result, node: Node) -> Text:
 def _how_normalised(result: Result, node: Node) -> Text:
     name, options = choice_of(result.framework, result.recipe, "normalise", node)
     method = REGISTRIES["normalise"][name]
-    low, high = result.recipe.range
-    onto = (f", onto {low:g} to {high:g}", f"，映射到 {low:g}–{high:g}") if Trait.UNIT_INTERVAL in method.traits else ("", "")
-    return Text(f"{method.label.en}{_options(options)}{onto[0]}", f"{method.label.zh}{_options(options)}{onto[1]}")
+    low, high = options.get("range") or result.recipe.range
+    spread = Trait.UNIT_INTERVAL in method.traits or options.get("rescale") or options.get("range")
+    onto = (f", onto {low:g} to {high:g}", f"，映射到 {low:g}–{high:g}") if spread else ("", "")
+    shown_options = {k: v for k, v in options.items() if k != "range"}
+    return Text(f"{method.label.en}{_options(shown_options)}{onto[0]}", f"{method.label.zh}{_options(shown_options)}{onto[1]}")
 
 
 def _steps(result: Result, node: Node, p: int, u: int) -> Iterator[Step]:
@@ -191,8 +197,13 @@ def _direction(node: Node) -> Text:
 def _scale(result: Result, node: Node, p: int, i: int) -> Text:
     """What set the scale of an indicator in a period, in the indicator's own unit."""
     name, options = choice_of(result.framework, result.recipe, "normalise", node)
-    if Trait.IGNORES_REF in REGISTRIES["normalise"][name].traits:
-        return Text("fixed by its options", "由选项固定")
+    method = REGISTRIES["normalise"][name]
+    posts = [options.get(p) for p in method.posts or ()]
+    if not (options.get("rescale") or (options.get("range") and Trait.UNIT_INTERVAL not in method.traits)):
+        if method.needs & {"before", "origin"}:
+            return _compared_with(result, node, p, i, options)
+        if Trait.IGNORES_REF in method.traits or (len(posts) == 2 and None not in posts):
+            return Text("fixed by its options", "由选项固定")
     x = np.where(result.counts[..., None], result.stages["treated"], np.nan)[..., i]
     of = Text("values", "个值")
     if isinstance(node.direction, Optimum):
@@ -217,10 +228,31 @@ def _scale(result: Result, node: Node, p: int, i: int) -> Text:
     )
 
 
+def _compared_with(result: Result, node: Node, p: int, i: int, options: dict[str, Any]) -> Text:
+    """The period an index or growth rate is taken from."""
+    periods = [str(x) for x in result.panel.periods]
+    if "over" in options or REGISTRIES["normalise"][choice_of(result.framework, result.recipe, "normalise", node)[0]].needs >= {"before"}:
+        own = result.panel.periods[p]
+        earlier = str(own.previous if options.get("over") == "period" else own.year_before)
+        earlier = earlier if earlier in periods else "—"
+    else:
+        earlier = str(options.get("base") or result.recipe.base or periods[0])
+    return Text(f"compared with {earlier}", f"与 {earlier} 比较")
+
+
 def _options(options: dict[str, Any]) -> str:
-    told = ", ".join(f"{k} = {f'{v:g}' if isinstance(v, float) else v}" for k, v in sorted(options.items()))
+    told = ", ".join(f"{k} = {_value(v)}" for k, v in sorted(options.items()))
     return f" ({told})" if told else ""
 
 
 def _float(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
+
+
+def _value(value: Any) -> str:
+    """An option as it is told: numbers short, long lists cut."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, (tuple, list)):
+        return "[" + ", ".join(map(_value, value[:4])) + (", …]" if len(value) > 4 else "]")
+    return str(value)

@@ -125,7 +125,7 @@ def _check(node: ast.expr, names: set[str], found: tuple[str, ...]) -> None:
         case ast.Call(ast.Name(name), [argument], []):
             function = found[int(name[1:])]
             if function not in FUNCTIONS:
-                raise BadFormula(unknown(Text("formula function", "公式函数"), function, sorted(FUNCTIONS)))
+                raise BadFormula(unknown(Text("formula function", "公式函数"), function, [*sorted(FUNCTIONS), "at(series, period)"]))
             _check(argument, names, found)
         case ast.Call(ast.Name(name), [argument, ast.Constant() | ast.Name() as when], []) if found[int(name[1:])] == "at":
             _period(when, found)

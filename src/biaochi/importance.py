@@ -12,7 +12,7 @@ from biaochi.checks import REGISTRIES, choice_of
 from biaochi.errors import BadOption, Text, UnknownName
 from biaochi.framework import Framework
 from biaochi.kernels.moments import correlation, covariance
-from biaochi.method import Array, Trait
+from biaochi.method import Array, Trait, is_number
 from biaochi.period import Period
 from biaochi.result import Result
 
@@ -206,6 +206,8 @@ def denominator_correlations(result: Result, *, threshold: float = 0.6, period: 
     ----------
     .. [1] COINr 1.1.14, get_denom_corr.
     """
+    if not is_number(threshold):
+        raise BadOption("denominator_correlations", f"needs a number as threshold; got {threshold!r}.", f"threshold 须为数；得到 {threshold!r}。")
     p = result.period_at(period)
     out = []
     for i, code in enumerate(result.indicators):
@@ -222,9 +224,11 @@ def _below(result: Result, top: str, level: int | None) -> list[str]:
     below = [n.code for n in result.framework.walk(top) if n.code != top]
     wanted = result.framework.levels[top] + 1 if level is None else level
     codes = [c for c in below if result.framework.levels[c] == wanted]
+    if not below:
+        raise BadOption("influence", f"needs a node with children; {top!r} is an indicator.", f"需要有下级的节点；{top!r} 是指标。")
     if not codes:
         levels = sorted({result.framework.levels[c] for c in below})
-        raise BadOption("level", f"must be one of {levels} for nodes below {top!r}; got {wanted}.", f"{top!r} 之下的层级为 {levels}；得到 {wanted}。")
+        raise BadOption("level", f"must be one of {levels} for nodes below {top!r}; got {wanted!r}.", f"{top!r} 之下的层级为 {levels}；得到 {wanted!r}。")
     return codes
 
 
@@ -258,7 +262,7 @@ def _targets(codes: list[str], targets: Mapping[str, float] | None) -> Array:
     for code in targets:
         if code not in codes:
             raise UnknownName(Text("node of the level", "该层节点"), code, codes)
-    wrong = [c for c in codes if not targets.get(c, -1.0) >= 0]
+    wrong = [c for c in codes if not is_number(targets.get(c)) or not targets[c] >= 0]
     if wrong or not sum(targets.values()) > 0:
         raise BadOption("targets", f"need a number from 0 up for every node of the level; missing or wrong: {', '.join(wrong) or 'all are 0'}.",
                         f"该层每个节点都需不小于 0 的目标；缺失或有误：{'、'.join(wrong) or '全为 0'}。")  # fmt: skip

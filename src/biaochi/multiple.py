@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from biaochi.checks import REGISTRIES, choice_of
-from biaochi.errors import BadOption
+from biaochi.errors import BadOption, Text, UnknownName
 from biaochi.framework import Framework
 from biaochi.method import Array
 from biaochi.panel import Panel
@@ -40,7 +40,11 @@ class Imputations:
 
     def interval(self, level: float = 0.9, *, of: str = "ranks") -> tuple[Array, Array]:
         """Lowest and highest score or rank in the middle ``level`` of the draws, each (period, unit, node)."""
+        if of not in ("scores", "ranks"):
+            raise UnknownName(Text("figure", "指标量"), of, ("scores", "ranks"))
         drawn = {"scores": self.scores, "ranks": self.ranks}[of]
+        if not 0 < level < 1:
+            raise BadOption("interval", f"needs a level between 0 and 1; got {level!r}.", f"level 须在 0 与 1 之间；得到 {level!r}。")
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
         return np.asarray(low), np.asarray(high)
 
@@ -79,7 +83,9 @@ def impute_many(framework: Framework, panel: Panel, recipe: Recipe, *, draws: in
     ----------
     .. [1] Rubin, Multiple Imputation for Nonresponse in Surveys (1987).
     """
-    if draws < 2:
+    if not isinstance(rng, np.random.Generator):
+        raise BadOption("impute_many", f"needs a numpy.random.Generator as rng; got {rng!r}.", f"rng 须为 numpy.random.Generator；得到 {rng!r}。")
+    if not isinstance(draws, int) or draws < 2:
         raise BadOption("impute_many", f"needs at least 2 draws; got {draws}.", f"至少需要 2 次抽取；得到 {draws}。")
     nominal = run(framework, panel, recipe)
     used = {choice_of(framework, recipe, "impute", n)[0] for n in framework.indicators}

@@ -254,10 +254,12 @@ class Result:
 
     def __repr__(self) -> str:
         scored = int((~np.isnan(self.scores[..., 0])).sum())
-        best = [self.panel.units[u].code for u in self.order()[:3]]
+        p = self.period_at()
+        best = [self.panel.units[u].code for u in self.order()[:3] if self.ranks[p, u, 0] == self.ranks[p, u, 0]]
+        first = ", ".join(best) + " lead" if best else "no ranks"
         return (
             f"<Result {self.framework.root.code!r}: {scored} scores of {len(self.panel.units)} units in "
-            f"{len(self.panel.periods)} periods; {self.panel.periods[self.period_at()]}: {', '.join(best)} lead>"
+            f"{len(self.panel.periods)} periods; {self.panel.periods[p]}: {first}>"
         )
 
     def _repr_html_(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from biaochi import context, custom
 from biaochi.checks import REGISTRIES, choice_of, problems, value_problems
-from biaochi.errors import Problem, Text, refuse
+from biaochi.errors import BadInput, BadOption, Problem, Text, refuse
 from biaochi.files.project import Project, load
 from biaochi.formula import Setting
 from biaochi.framework import Framework, Node
@@ -51,6 +51,15 @@ def run(framework: Framework, panel: Panel, recipe: Recipe = Recipe(), *, rng: n
         rules (``constant``, ``nonpositive``) say to refuse.
     """
     refuse(problems(framework, panel, recipe))
+    try:
+        return _run(framework, panel, recipe, rng)
+    except BadOption as e:  # what only a kernel can tell of its options
+        fix = Text("Correct the option: docs/reference/methods.md says what it may be.", "请更正该选项：可取值见 docs/reference/methods.md。")
+        raise BadInput([Problem("bad-option", e.text, fix, recipe.place)]) from e
+
+
+def _run(framework: Framework, panel: Panel, recipe: Recipe, rng: np.random.Generator | None) -> Result:
+    """The steps in their order."""
     job = Job(framework, panel, recipe, rng)
     with np.errstate(all="ignore"):
         derived = derive(job)
@@ -161,7 +170,7 @@ def normalise(job: Job, x: Array, counts: Mask) -> Array:
     for batch in job.batches("normalise"):
         nodes = [job.indicators[i] for i in batch.columns]
         v, turned = orient(x[..., batch.columns], nodes, batch)
-        options = context.for_indicators(job, batch.method, nodes, turned)
+        options = context.for_indicators(job, batch.method, nodes, turned, counts)
         if "at" in batch.method.needs:
             options["at"] = _unit_values(job, v, str(batch.options["unit"]))
         ref = _reference(job, counted(v, counts))
@@ -276,8 +285,10 @@ def _weights(job: Job, method: Method, options: dict[str, Any], children: list[N
     """Weights of some nodes from the scores of the rows that count, (row, node)."""
 
     def tell(en: str, zh: str) -> None:
-        for i, c in enumerate(children):  # judgements are told by the children's numbers
+        for i, c in enumerate(children):  # judgements are told by the children's and the experts' numbers
             en, zh = en.replace(f"{{{i}}}", c.code), zh.replace(f"{{{i}}}", c.code)
+        for e, who in enumerate(context.experts("comparisons", options.get("comparisons", ()), [c.code for c in children]), start=1):
+            en, zh = (en.replace(f"expert {e}:", f"{who}:"), zh.replace(f"第 {e} 位专家：", f"{who}：")) if who else (en, zh)
         job.note("weights", f"{parent.code}, {method.label.en}: {en}", f"{parent.code}，{method.label.zh}：{zh}")
 
     given = context.for_children(job, method, children, options, tell)
@@ -298,8 +309,10 @@ def _outcome(job: Job, options: dict[str, Any]) -> Array:
 def _combined(job: Job, method: Method, options: dict[str, Any], z: Array, weights: Array, counts: Mask, parent: Node) -> Array:
     """Scores of a parent; methods that compare units do so among those that count, by period or pooled."""
     given = {k: v for k, v in options.items() if k not in method.run_only}
+    if "weights" in method.needs:
+        given["weights"] = weights
     if Trait.COMPARES_UNITS not in method.traits:
-        return method.kernel(z, weights, **given)
+        return method.kernel(z, weights, **given, **({"counts": counts} if "counts" in method.needs else {}))
     together = job.recipe.scale == "pooled"
     v, inside = (z.reshape(1, -1, z.shape[-1]), counts.reshape(1, -1)) if together else (z, counts)
     if "tell" in method.needs:

@@ -45,12 +45,32 @@ def entry(step: str, name: str, *, worked: bool = True) -> Entry:
     text = parts[0].strip().split("\n\n", 1)
     shared = re.search(r"^Parameters(?:, result)?: see `(\w+)`(.*)$", doc, re.MULTILINE)
     like = entry(step, shared[1], worked=False) if shared and shared[1] in REGISTRIES[step] else None
-    meanings = {**(like.meanings if like else {}), **_meanings(sections.get("Parameters", ""))}
+    said = {**(like.meanings if like else {}), **_meanings(sections.get("Parameters", ""))}
+    meanings = {k: MEANINGS.get(k, "") if k in method.run_only else said.get(k, "") for k in method.options}
     shape = " ".join(sections.get("Returns", "").split()) or (like.shape if like else "")
     return Entry(
         step, name, method, re.sub(r"Parameters(, result)?: see `\w+`.*", "", text[1], flags=re.DOTALL).strip() if len(text) > 1 else "", meanings, shape, " ".join(sections.get("Raises", "").split()),
         re.sub(r"\s*\.\. \[\d+\]\s*", "; ", " ".join(sections.get("References", "").split())).strip("; "), _example(step, method) if worked else (),
     )  # fmt: skip
+
+
+MEANINGS: Mapping[str, str] = {
+    "range": "output range of its own, lower end first, in place of the recipe's",
+    "rescale": "bring what it gives onto the range by min-max",
+    "among": "`siblings`: from the children of each parent; `indicators`: from all indicators of the tree at once, summed upwards",
+    "min_children": "share of the children a parent needs, in place of the recipe's",
+    "missing": "score given to missing children; left out by default",
+    "group": "a grouping column of the table of units",
+    "level": "level of the tree whose nodes are the branches (1 is below the index); the indicator's own parent by default",
+    "over": "`year` compares with the same period a year before, `period` with the one just before",
+    "base": "the base period; the recipe's `base`, else the first period, by default",
+    "unit": "code of the reference unit",
+    "comparisons": "a list of `[child, other child, times as important]`, with the expert's name fourth where there are several; each parent takes those of its own children",
+    "points": "a list of `[child, points]`, with the expert's name third where there are several",
+    "outcome": "code of a series or indicator",
+    "of": "names of the weightings to combine; further options are handed on to them",
+}
+"""What the options mean that concern the run, or name what a kernel gets as an array."""
 
 
 def _meanings(parameters: str) -> dict[str, str]:

@@ -110,7 +110,7 @@ def print_methods(document: list[dict[str, Any]], lang: Lang) -> None:
         console.print(Line(f"{step}  {members[0]['family']}", style="bold"))
         for m in members:
             console.print(Line(f"  {m['name']:20}").append(f"{m['label']}  ", style="cyan").append(m["summary"] if lang == "en" else ""), soft_wrap=True)
-            if len(document) == 1:
+            if len({m["name"] for m in document}) == 1:
                 _print_method(console, m, lang)
 
 
