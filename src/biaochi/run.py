@@ -184,7 +184,7 @@ def normalise(job: Job, x: Array, counts: Mask) -> Array:
         if batch.options.get("rescale") or (onto and not unit_interval):
             ref = _reference(job, counted(z, counts))
             z = NORMALISERS["minmax"].kernel(z, ref)
-            still[:, batch.columns] |= _no_spread(ref)[..., 0, :]
+            still[:, batch.columns] |= (_no_spread(ref) & (number(ref) > 0))[..., 0, :]
             unit_interval = True
         low, high = onto or job.recipe.range
         out[..., batch.columns] = z * (high - low) + low if unit_interval else z

@@ -56,7 +56,11 @@ def trees(draw) -> list[Node]:
     return [*out, Node("s", series=True), Node("t", series=True)]
 
 
-GIVEN = {"group_mean": {"group": "g"}, "group_median": {"group": "h"}}
+GIVEN = {
+    "group_mean": {"group": "g"}, "group_median": {"group": "h"}, "goalposts": {"low": -5, "high": 9}, "scaled": {"low": -5, "high": 9},
+    "distance_to_unit": {"unit": "u0"}, "distance_to_target": {"target": 3}, "game": {"of": ["entropy", "critic"]}, "product": {"of": ["given", "pca"]},
+    "ahp": {"comparisons": [["x0", "x1", 3], ["P0", "x2", 2], ["x1", "P0", 2]]}, "budget": {"points": [["x0", 3], ["x1", 2], ["P0", 1]]},
+}  # fmt: skip
 """Options for methods that cannot run without; a new method is tried with its defaults."""
 choices = {
     **{step: [{"method": name, **GIVEN.get(name, {})} for name in registry] for step, registry in REGISTRIES.items()},

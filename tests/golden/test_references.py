@@ -150,6 +150,37 @@ def test_powers_are_scipys():
         close(T["yeo_johnson"](x - 300.0, power=1.4)[there, i], stats.yeojohnson(x[there, i] - 300.0, 1.4), 1e-10)
 
 
+def test_fitted_powers_of_large_values():
+    """At power -5 the transformed values of incomes agree in all their digits; the likelihood must not see that
+    as no variance."""
+    rng = np.random.default_rng(4)
+    for low, high in ((2e3, 1e5), (4e4, 2e5), (1e6, 1e8)):
+        x = rng.lognormal(np.log(low * high) / 2, np.log(high / low) / 4, (40, 1))
+        close(T["yeo_johnson"](x)[:, 0], stats.yeojohnson(x[:, 0])[0], 1e-3)
+        close(T["boxcox"](x, shift=False)[:, 0], stats.boxcox(x[:, 0])[0], 1e-3)
+        close(T["yeo_johnson"](-x)[:, 0], stats.yeojohnson(-x[:, 0])[0], 1e-3)
+
+
+def test_limits_that_cross_or_are_met_exactly():
+    for name, x, options in (("percentile", [0.0, 10.0], {}), ("sd", [0.0, 0, 10, 10], {"reach": 0.5}), ("quartile", [0.0, 10.0], {"reach": 0.5})):
+        column = np.array(x)[:, None]
+        np.testing.assert_array_equal(T[name](column, to="value", **options), column)  # nothing lies within: nothing moves
+    fence = np.array([3.4, 2.5, 0.7, 3.9, 0, 5.7, 2.4, 3.1, 2.6, 5.6, 3.1, 4.8])[:, None]  # the lower fence is exactly 0
+    np.testing.assert_array_equal(T["iqr"](fence), fence)
+    same = np.full((6, 1), 0.1)
+    np.testing.assert_array_equal(T["sd"](same), same)
+
+
+def test_constants_have_no_shape_and_no_cycle():
+    from biaochi.kernels.moments import shape
+
+    assert all(np.isnan(v).all() for v in shape(np.full((6, 1), 0.1)))
+    assert np.isnan(N["cyclical"](np.full((60, 4, 3), 0.3), np.zeros((60, 4, 3)))).all()
+    x = np.full((50, 3), 0.3)
+    assert np.isnan(N["distance"](x, x, signs=np.ones(3), to="mean", form="range")).all()
+    assert (N["above_below"](x, x, band=0.0) == 0).all()
+
+
 # --- imputation ----------------------------------------------------------------------------------------
 
 

@@ -72,4 +72,6 @@ def test_factors_of_tables_16_and_17():
 def test_classes_begin_at_their_percentile():
     x = np.arange(1.0, 21.0)[:, None]  # percentiles 5, 10, ..., 100
     got = categorical(x, x)[:, 0]
+    hundred = np.arange(1.0, 101.0)[:, None]
+    assert categorical(hundred, hundred, cuts=(29.0,), scores=(0.0, 1.0))[:, 0].sum() == 72, "rank 29 of 100 begins the class"
     assert got.tolist() == [20] * 2 + [40] * 4 + [50] * 6 + [60] * 4 + [80] * 2 + [100] * 2

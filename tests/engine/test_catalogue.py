@@ -1,0 +1,420 @@
+"""The catalogue in recipes: what users did with it in trials, and what must be answered in words."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import biaochi
+from biaochi import BadInput, BadOption, Choice, Framework, MissingExtra, Node, Optimum, Panel, Recipe, Unit, UnknownName
+from biaochi.checks import REGISTRIES
+
+PERIODS = ("2019", "2020", "2021")
+UNITS = [*(Unit(f"u{i:02d}", name_en=f"Unit {i}", groups=(("region", "north" if i % 2 else "south"),)) for i in range(12)), Unit("zREF", ranked=False)]
+TREE = [
+    Node("I"), Node("A", "I", weight=2), Node("B", "I"), Node("C", "I"),
+    Node("a1", "A"), Node("a2", "A", direction=-1), Node("a3", "A"), Node("b1", "B", direction=Optimum(40, 60)), Node("b2", "B"), Node("c1", "C"), Node("c2", "C"),
+    Node("size", series=True),
+]  # fmt: skip
+
+
+def rows(seed: int = 0, **changed: float) -> dict[tuple[str, str, str], float]:
+    """Values by (period, unit, indicator): positive, rising a little, with a few gaps."""
+    rng = np.random.default_rng(seed)
+    out = {}
+    for t, p in enumerate(PERIODS):
+        for u in UNITS:
+            for n in TREE:
+                if n.code in ("I", "A", "B", "C"):
+                    continue
+                out[p, u.code, n.code] = float(rng.gamma(9.0, 6.0) * (1 + 0.05 * t) + 5)
+    for key in (("2020", "u03", "a1"), ("2021", "u05", "c2"), ("2019", "u07", "b2")):
+        del out[key]
+    return out
+
+
+def panel(values: dict[tuple[str, str, str], float]) -> Panel:
+    keys = sorted(values)
+    return Panel.of(
+        {"period": [k[0] for k in keys], "unit": [k[1] for k in keys], "indicator": [k[2] for k in keys], "value": [values[k] for k in keys]}, units=UNITS
+    )
+
+
+FRAMEWORK = Framework(TREE)
+LAB = panel(rows())
+
+
+def run(values: Panel = LAB, **changes):
+    return biaochi.run(FRAMEWORK, values, biaochi.variant(Recipe(), **changes))
+
+
+def kinds(**changes) -> set[str]:
+    with pytest.raises(BadInput) as e:
+        run(**changes)
+    for p in e.value.problems:
+        assert p.what.en
+        assert p.what.zh
+        assert p.fix.en
+    return {p.kind for p in e.value.problems}
+
+
+def told(result, kind: str) -> str:
+    return " ".join(n.what.en for n in result.notices if n.kind == kind)
+
+
+# --- everything runs ------------------------------------------------------------------------------
+
+GIVEN = {
+    "group_mean": {"group": "region"}, "group_median": {"group": "region"}, "scaled": {"low": -100, "high": 200}, "goalposts": {"low": 0, "high": 300},
+    "distance_to_unit": {"unit": "u01"}, "distance_to_target": {"target": 200},
+    "ahp": {"comparisons": [["A", "B", 2], ["B", "C", 2], ["A", "C", 4], ["a1", "a2", 3], ["a2", "a3", 1], ["b1", "b2", 1], ["c1", "c2", 2]]},
+    "best_worst": {"comparisons": [["A", "B", 2], ["A", "C", 4], ["B", "C", 2], ["a1", "a2", 3], ["a1", "a3", 3], ["a2", "a3", 1], ["b1", "b2", 1], ["c1", "c2", 2]]},
+    "budget": {"points": [["A", 50, "x"], ["B", 30, "x"], ["C", 20, "x"], ["A", 40, "y"], ["B", 30, "y"], ["C", 30, "y"], *([c, 10] for c in ("a1", "a2", "a3", "b1", "b2", "c1", "c2"))]},
+    "game": {"of": ["entropy", "critic"]}, "product": {"of": ["given", "equal"]},
+}  # fmt: skip
+ALL = [
+    pytest.param(step, name, marks=pytest.mark.extras if name == "iterative" else ())
+    for step, registry in REGISTRIES.items()
+    for name in registry
+    if not name.startswith("own:")
+]
+
+
+@pytest.mark.parametrize(("step", "name"), ALL)
+def test_every_method_in_a_recipe(step, name):
+    options = GIVEN.get(name, {})
+    if (step, name) == ("weigh", "regression"):  # not every pillar goes with the outcome
+        r = run(node={"I": {"weigh": {"method": name, "outcome": "size"}}})
+        assert "explain" in told(r, "weights")
+        return
+    target = {"node": {"a2": {"normalise": {"target": 5}}, "b1": {"normalise": {"target": 50}}}} if name == "distance_to_target" else {}
+    posts = {"node": {"b1": {"normalise": {"low": -50, "high": 400}}}} if name == "goalposts" else {}
+    r = run(**{step: {"method": name, **options}, "constant": "missing", "range": [1, 100], **target, **posts})
+    assert r.scores.shape == (3, 13, 11)
+    assert (~np.isnan(r.scores[2, :12, 0])).sum() >= 10
+    again = run(**{step: {"method": name, **options}, "constant": "missing", "range": [1, 100], **target, **posts})
+    np.testing.assert_array_equal(r.scores, again.scores)
+    assert str(biaochi.explain(r, "u00"))
+    r.filled(), r.treated(), r.treatment()
+
+
+@pytest.mark.parametrize(("step", "name"), ALL)
+def test_units_that_are_not_ranked_change_nobodys_score(step, name):
+    if name in ("iterative", "distance_to_target", "goalposts") or (step, name) == ("weigh", "regression"):
+        return
+    options = GIVEN.get(name, {})
+    changes = {step: {"method": name, **options}, "constant": "missing", "range": [1, 100], "nonpositive": "missing"}
+    wild = {k: v * 50 if k[1] == "zREF" else v for k, v in rows().items()}
+    one, two = run(**changes), run(panel(wild), **changes)
+    np.testing.assert_allclose(one.scores[:, :12], two.scores[:, :12], rtol=1e-7)
+
+
+def test_judgements_of_several_experts_are_told_by_name():
+    said = [["A", "B", 3, "li"], ["B", "C", 3, "li"], ["A", "C", 0.5, "li"], ["A", "B", 2, "wang"], ["B", "C", 2, "wang"], ["A", "C", 4, "wang"]]
+    r = run(node={"I": {"weigh": {"method": "ahp", "comparisons": said}}})
+    assert "li: consistency ratio" in told(r, "weights")
+    assert "any of them may be wrong" in told(r, "weights")
+    assert "wang: consistency ratio 0.000" in told(r, "weights")
+
+
+def test_among_indicators_sums_upwards():
+    r = run(weigh={"method": "equal", "among": "indicators"})
+    w = {n.code: r.weights[r.node_at(n.code)] for n in r.nodes}
+    assert (w["A"], w["B"], w["C"]) == pytest.approx((3 / 7, 2 / 7, 2 / 7))
+    e = run(weigh={"method": "entropy", "among": "indicators"})
+    leaves = sum(e.effective_weights[c] for c in e.indicators)
+    assert leaves == pytest.approx(1)
+
+
+def test_weights_of_one_period():
+    r = run(weigh="standard_deviation", weigh_period="2020")
+    z = r.scores[1, :12][:, [r.node_at(c) for c in ("A", "B", "C")]]
+    sd = z.std(axis=0, ddof=1)
+    np.testing.assert_allclose([r.weights[r.node_at(c)] for c in ("A", "B", "C")], sd / sd.sum())
+
+
+def test_ranges_and_rescaling():
+    r = run(
+        node={
+            "a1": {"normalise": {"range": [1, 10]}},
+            "a2": {"normalise": {"method": "zscore", "rescale": True}},
+            "a3": {"normalise": {"method": "rank", "range": [0, 1]}},
+        }
+    )
+    for code, low, high in (("a1", 1, 10), ("a2", 0, 100), ("a3", 0, 1)):
+        z = r.scores[0, :12, r.node_at(code)]
+        assert (np.nanmin(z), np.nanmax(z)) == pytest.approx((low, high))
+    assert "onto 1 to 10" in str(biaochi.explain(r, "u00", "a1"))
+    c = run(node={"A": {"aggregate": {"method": "copeland", "rescale": True}}})
+    assert np.nanmax(c.scores[0, :12, c.node_at("A")]) == 100
+
+
+def test_gaps_under_a_parent():
+    base = run()
+    strict, filled = run(node={"C": {"aggregate": {"min_children": 1}}}), run(node={"C": {"aggregate": {"missing": 0}}})
+    at = base.node_at("C")
+    u = base.panel.position("u05")
+    assert np.isnan(strict.scores[2, u, at])
+    assert "too few children" in told(strict, "no-score")
+    assert filled.scores[2, u, at] == pytest.approx(base.scores[2, u, at] / 2)
+    assert "taken as 0" in told(filled, "given-score")
+    assert "taken as 0 by its parent" in str(biaochi.explain(filled, "u05", "C", "2021"))
+
+
+def test_screening_of_indicators():
+    r = run(drop_indicators=["b1", "b2"], min_indicator_share=0.99)
+    assert [n.code for n in r.nodes] == ["I", "A", "a2", "a3", "C", "c1"]
+    assert r.fingerprints["framework"] == FRAMEWORK.fingerprint, "as given"
+    assert "u" not in told(r, "indicator-dropped")[:1]
+    assert run(drop_indicators=["b1"], keep_indicators=["a1"], min_indicator_share=0.99).node_at("a1")
+    values = {k: 0.0 if k[2] == "a3" and k[1] != "u01" else v for k, v in rows().items()}
+    assert "a3" not in run(panel(values), min_indicator_nonzero=0.5).indicators
+
+
+def test_a_denominator_of_one_year():
+    tree = [replace(n, denominator="at(size, 2019) / 10") if n.code == "a1" else n for n in TREE]
+    r = biaochi.run(Framework(tree), LAB, Recipe())
+    i = r.indicators.index("a1")
+    np.testing.assert_allclose(r.stages["denominated"][2, :, i], LAB.series("a1")[2] / LAB.series("size")[0] * 10)
+
+
+def test_what_was_filled_and_from_when():
+    r = run(impute={"method": "last", "max_age": 1})
+    assert r.filled() == [
+        {"indicator": "a1", "unit": "u03", "period": "2020", "value": LAB.series("a1")[0, 3], "method": "last(max_age=1)", "source": "2019"},
+        {"indicator": "c2", "unit": "u05", "period": "2021", "value": LAB.series("c2")[1, 5], "method": "last(max_age=1)", "source": "2020"},
+    ]  # fmt: skip
+    line = run(node={"a1": {"impute": "linear"}})
+    assert [row["source"] for row in line.filled()] == ["2019 2021"]
+
+
+def test_growth_leaves_the_first_period_open_and_says_so():
+    r = run(normalise={"method": "growth", "over": "period", "rescale": True})
+    assert np.isnan(r.scores[0]).all()
+    assert not np.isnan(r.scores[1:, :12, 0]).any()
+    assert "have no score by growth" in told(r, "no-score")
+    assert "compared with 2019" in str(biaochi.explain(run(normalise={"method": "growth", "over": "period"}), "u00", "a1", "2020"))
+
+
+def test_treatment_pooled_or_by_period():
+    values = rows()
+    values["2020", "u02", "a1"] = 9000.0
+    one, all_ = (run(panel(values), treat="winsorise", treat_over=over) for over in ("period", "pooled"))
+    i = one.indicators.index("a1")
+    second = sorted(v for k, v in values.items() if k[2] == "a1" and k[1] != "zREF")[-2]
+    assert all_.stages["treated"][1, 2, i] == second
+    assert one.stages["treated"][1, 2, i] == sorted(v for k, v in values.items() if k[0] == "2020" and k[2] == "a1" and k[1] != "zREF")[-2]
+    assert {row["flag"] for row in one.treated()} == {"winhi"}
+
+
+def test_a_treatment_that_touches_only_an_unranked_unit():
+    wild = {k: v * 100 if k[1] == "zREF" else v for k, v in rows().items()}
+    assert {row["unit"] for row in run(panel(wild), treat="sd").treated()} == {"zREF"}
+
+
+def test_values_a_treatment_loses_are_told():
+    values = {k: v - 40 if k[2] == "a1" else v for k, v in rows().items()}
+    assert "without a value after the treatment" in told(run(panel(values), treat={"method": "boxcox", "shift": False}), "lost")
+
+
+def test_an_unranked_unit_without_a_score_stops_nobody():
+    values = {k: -700.0 if k[1] == "zREF" and k[2] == "c1" else v for k, v in rows().items()}
+    r = run(panel(values), range=[1, 100], aggregate="geometric")
+    assert not np.isnan(r.scores[:, :12, 0]).any()
+    assert "not ranked were left out" in told(r, "nonpositive")
+    logs = run(panel(values), node={"c1": {"normalise": "log_efficacy"}})
+    assert "1 values have no score" in told(logs, "no-score") or "3 values have no score" in told(logs, "no-score")
+
+
+# --- multiple imputation and influence ----------------------------------------------------------------
+
+
+def test_multiple_imputation_spreads_only_what_was_filled():
+    recipe = biaochi.variant(Recipe(), impute="regression")
+    one = biaochi.impute_many(FRAMEWORK, LAB, recipe, draws=30, rng=np.random.default_rng(3))
+    two = biaochi.impute_many(FRAMEWORK, LAB, recipe, draws=30, rng=np.random.default_rng(3))
+    np.testing.assert_array_equal(one.scores, two.scores)
+    a1 = one.nominal.node_at("a1")
+    assert one.sd[1, 3, a1] > 0
+    full = one.nominal.node_at("a2")
+    assert np.nanmax(one.sd[..., full]) < 1e-12
+    low, high = one.interval()
+    assert (low <= high)[:, :12].all()
+    assert one.table("2020")[0]["rank"] == 1
+    for wrong in ({"rng": None}, {"rng": np.random.default_rng(1), "draws": 1}, {"rng": np.random.default_rng(1), "draws": 2.5}):
+        with pytest.raises(BadOption):
+            biaochi.impute_many(FRAMEWORK, LAB, recipe, **wrong)
+    with pytest.raises(BadOption, match="needs an imputer that draws"):
+        biaochi.impute_many(FRAMEWORK, LAB, Recipe(), rng=np.random.default_rng(1))
+
+
+def test_influence_of_children_who_share_nothing():
+    """Three independent children of an arithmetic mean: influence is the square of weight times spread, and all of it is their own."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(4000, 3))
+    tree = [Node("I"), *(Node(c, "I", weight=w) for c, w in (("a", 3.0), ("b", 2.0), ("c", 1.0)))]
+    us = [Unit(f"u{i}") for i in range(4000)]
+    table = {"period": ["2020"] * 12000, "unit": [u.code for u in us for _ in "abc"], "indicator": ["a", "b", "c"] * 4000, "value": x.ravel().tolist()}
+    r = biaochi.run(Framework(tree), Panel.of(table, units=us), biaochi.variant(Recipe(), normalise="zscore"))
+    for i, want in zip(biaochi.influence(r), (9 / 14, 4 / 14, 1 / 14), strict=True):
+        assert i.linear == pytest.approx(want, abs=0.03)
+        assert i.main_effect == pytest.approx(want, abs=0.03)
+        assert i.own == pytest.approx(want, abs=0.03)
+        assert abs(i.shared) < 0.03
+
+
+def test_main_effect_sees_what_a_line_does_not():
+    x = np.linspace(-1, 1, 200)
+    from biaochi.importance import main_effect
+
+    assert main_effect(x, x**2) > 0.99
+    assert np.corrcoef(x, x**2)[0, 1] ** 2 < 1e-12
+    assert main_effect(x, np.random.default_rng(0).normal(size=200)) < 0.1
+
+
+# --- own functions --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def registered():
+    before = {step: dict(registry) for step, registry in REGISTRIES.items()}
+    yield
+    for step, registry in REGISTRIES.items():
+        for name in registry.keys() - before[step].keys():
+            del registry[name]  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("registered")
+def test_functions_of_ones_own_in_every_step():
+    def fill(x, *, counts, value: float = 7.0):
+        return np.where(np.isnan(x), value, x)
+
+    def square(x):
+        return x**2
+
+    def half(x, ref, *, signs):
+        return x / 2
+
+    def stated(z, *, weights):
+        return weights**2
+
+    def middle(z, w, *, counts, cut: int = 0):
+        return np.nanmedian(z, axis=-1)
+
+    choices = {
+        "impute": biaochi.own("impute", fill, value=9.0), "treat": biaochi.own("treat", square), "normalise": biaochi.own("normalise", half),
+        "weigh": biaochi.own("weigh", stated), "aggregate": biaochi.own("aggregate", middle, cut=0),
+    }  # fmt: skip
+    recipe = Recipe(**choices)
+    r = biaochi.run(FRAMEWORK, LAB, recipe)
+    assert r.scores[1, 3, r.node_at("a1")] == 81 / 2
+    assert r.weights[r.node_at("A")] == pytest.approx(4 / 6)
+    assert biaochi.run(FRAMEWORK, LAB, Recipe.from_dict({k: c.to_dict() for k, c in choices.items()})).scores.tobytes() == r.scores.tobytes()
+
+    def fill(x, *, counts, value: float = 7.0):
+        return np.where(np.isnan(x), value + 1, x)
+
+    assert Recipe(impute=biaochi.own("impute", fill)).fingerprint != Recipe(impute=Choice(choices["impute"].method)).fingerprint
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize(
+    ("step", "function", "said"),
+    [
+        ("impute", lambda x: x * 2, "turned"),
+        ("impute", lambda x: x[:1], "shape"),
+        ("treat", lambda x: 1 / 0, "ZeroDivisionError"),
+        ("normalise", lambda x, ref: x / 0, "finite"),
+        ("weigh", lambda z: np.full(z.shape[-1], -1.0), "from 0 up"),
+        ("weigh", lambda z: np.ones(99), "shape"),
+        ("aggregate", lambda z, w: 5.0, "shape"),
+        ("aggregate", lambda z, w: z, "shape"),
+    ],
+)
+def test_own_functions_are_held_to_their_step(step, function, said):
+    with pytest.raises(BadInput, match=said), np.errstate(all="ignore"):
+        biaochi.run(FRAMEWORK, LAB, Recipe(**{step: biaochi.own(step, function)}))
+
+
+def test_own_functions_that_cannot_be_used():
+    for step, function, error in (
+        ("treat", 5, BadOption), ("treat", lambda y: y, BadOption), ("weigh", lambda z, *, counts: z, BadOption), ("aggregate", lambda *z: z, BadOption),
+        ("score", lambda x: x, UnknownName),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            biaochi.own(step, function)
+    assert "unknown-method" in kinds(impute="own:fill@0123456789ab")
+
+
+# --- mistakes -----------------------------------------------------------------------------------------------
+
+MISTAKES = {
+    "a combination without what its part needs": ({"weigh": {"method": "game", "of": ["entropy", "ahp"]}}, "missing-option"),
+    "a combination of combinations": ({"weigh": {"method": "game", "of": ["product"]}}, "unknown-method"),
+    "a combination among indicators": ({"weigh": {"method": "product", "of": ["given", "equal"], "among": "indicators"}}, "unknown-option"),
+    "a part without weights": ({"weigh": {"method": "game", "of": ["entropy", "critic"]}, "normalise": "zscore"}, "no-weights"),
+    "an option of a part out of limits": ({"weigh": {"method": "game", "of": ["entropy", "critic"], "offset": -5}}, "bad-option"),
+    "a range the wrong way": ({"normalise": {"method": "minmax", "range": [10, 1]}}, "bad-option"),
+    "a range of one": ({"normalise": {"method": "minmax", "range": [1]}}, "bad-option"),
+    "a share above 1": ({"aggregate": {"method": "arithmetic", "min_children": 7}}, "bad-option"),
+    "a level of indicators": ({"impute": {"method": "branch_mean", "level": 2}}, "idle-override"),
+    "branches of no level": ({"min_branch_share": 0.5, "branch_level": 7}, "idle-override"),
+    "comparisons of cousins": ({"weigh": {"method": "ahp", "comparisons": [["a1", "b1", 2]]}}, "bad-judgement"),
+    "comparisons of nobody": ({"weigh": {"method": "ahp", "comparisons": [["a1", "zz", 2]]}}, "unknown-node"),
+    "comparisons that do not connect": ({"node": {"I": {"weigh": {"method": "ahp", "comparisons": [["A", "B", 2]]}}}}, "no-weights"),
+    "comparisons in words": ({"node": {"I": {"weigh": {"method": "ahp", "comparisons": [["A", "B", "2"]]}}}}, "bad-judgement"),
+    "a comparison twice": ({"node": {"I": {"weigh": {"method": "ahp", "comparisons": [["A", "B", 2], ["B", "A", 2], ["B", "C", 1]]}}}}, "duplicate-judgement"),
+    "a judgement beyond any scale": ({"node": {"I": {"weigh": {"method": "ahp", "comparisons": [["A", "B", 1e40], ["B", "C", 1]]}}}}, "bad-judgement"),
+    "a child nobody speaks of": ({"node": {"I": {"weigh": {"method": "budget", "points": [["A", 50], ["B", 50]]}}}}, "no-judgement"),
+    "an expert who gives nothing": ({"node": {"I": {"weigh": {"method": "budget", "points": [["A", 0], ["B", 0], ["C", 0]]}}}}, "no-judgement"),
+    "an outcome that is none": ({"weigh": {"method": "regression", "outcome": "I"}}, "unknown-series"),
+    "a reference unit that is none": ({"normalise": {"method": "distance_to_unit", "unit": "zz"}}, "unknown-unit"),
+    "a base that is none": ({"normalise": {"method": "base_index", "base": "1999"}}, "unknown-period"),
+    "a period for weights that is none": ({"weigh": "entropy", "weigh_period": "1999"}, "unknown-period"),
+    "an indicator to drop that is none": ({"drop_indicators": ["zz"]}, "unknown-indicator"),
+    "all indicators dropped": ({"drop_indicators": ["a1", "a2", "a3", "b1", "b2", "c1", "c2"]}, "nothing-to-score"),
+    "scores below 0 for entropy": ({"weigh": "entropy", "normalise": "zscore"}, "no-weights"),
+    "scores below 0 for a power": ({"aggregate": "power", "normalise": "zscore"}, "nonpositive"),
+    "logarithms by period before growth": ({"treat": "log_ct", "normalise": "growth"}, "periods-in-other-units"),
+    "values that do not go with the direction": ({"node": {"a1": {"normalise": {"method": "efficacy", "unsatisfactory": 90, "satisfactory": 10}}}}, "bad-goalposts"),
+    "a satisfactory value below all": ({"node": {"a1": {"normalise": {"method": "efficacy", "satisfactory": -10}}}}, "constant"),
+    "a span below 0": ({"normalise": {"method": "efficacy", "span": -40}}, "bad-option"),
+    "a top below the floor": ({"normalise": {"method": "exponential_efficacy", "top": 10}}, "bad-option"),
+    "classes that fall": ({"normalise": {"method": "categorical", "cuts": [50.0], "scores": [2.0, 1.0]}}, "bad-option"),
+    "thresholds out of order": ({"aggregate": {"method": "electre", "preference": 5, "veto": 2}}, "bad-option"),
+    "a name for a number": ({"aggregate": {"method": "power", "exponent": "two"}}, "bad-option"),
+    "a rescaled fixed scale": ({"scale": "fixed", "normalise": {"method": "base_index", "rescale": True}}, "scale-not-fixed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_answered_in_words(mistake):
+    changes, kind = MISTAKES[mistake]
+    assert kind in kinds(**changes)
+
+
+def test_fixed_scales_take_efficacies_with_both_values():
+    changes = {"scale": "fixed", "normalise": {"method": "efficacy", "unsatisfactory": 0, "satisfactory": 300}, "node": {}}
+    changes["node"] = {"a2": {"normalise": {"unsatisfactory": 300, "satisfactory": 0}}, "b1": {"normalise": {"method": "goalposts", "low": -50, "high": 400}}}
+    r = run(**changes)
+    assert "fixed by its options" in str(biaochi.explain(r, "u00", "a1"))
+
+
+def test_questions_that_cannot_be_answered():
+    r = run()
+    for ask, error in (
+        (lambda: biaochi.influence(r, "a1"), BadOption), (lambda: biaochi.influence(r, "zz"), UnknownName), (lambda: biaochi.influence(r, level=9), BadOption),
+        (lambda: biaochi.optimise_weights(r, 1, {"A": 1.0}), BadOption), (lambda: biaochi.optimise_weights(r, 1, {"A": "x", "B": 1, "C": 1}), BadOption),
+        (lambda: biaochi.optimise_weights(r, 1, {"Z": 1.0}), UnknownName), (lambda: biaochi.optimise_weights(r, 1, measure="x"), UnknownName),
+        (lambda: biaochi.optimise_weights(run(range=[1, 100], aggregate="geometric"), 1), BadOption), (lambda: biaochi.denominator_correlations(r, threshold="a"), BadOption),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            ask()
+
+
+def test_the_extra_that_is_not_there(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "sklearn.experimental", None)
+    with pytest.raises(MissingExtra, match="ml"):
+        run(impute="iterative")
