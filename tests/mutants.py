@@ -24,7 +24,7 @@ FAULTS = [
     ("treat/pull.py", "moved[np.where(s >= 0, 0, 1), active] = at_top.sum(axis=0)", "moved[np.where(s >= 0, 0, 1), active] += 1", "ties count once"),
     ("treat/pull.py", "q3 + reach * (q3 - q2)", "q3 + reach * (q2 - q1)", "the upper fence leans the wrong way"),
     ("treat/transform.py", "0.01 * (high - low)", "0.1 * (high - low)", "another shift before the logarithm"),
-    ("treat/transform.py", "number(inside) / 2.0 * np.log(_variance(_yeo_johnson", "number(inside) * np.log(_variance(_yeo_johnson", "a wrong likelihood"),
+    ("treat/transform.py", "total(logs) - number(inside) / 2.0", "total(logs) - number(inside)", "a wrong likelihood"),
     ("treat/scheme.py", "once if combine else x", "x if combine else once", "the second treatment takes the wrong input"),
     ("moments.py", "number(x) - np.asarray(ddof, float)", "number(x)", "n in place of n - 1"),
     ("moments.py", "low + (high - low) * (at - below)", "low", "another type of quantile"),
