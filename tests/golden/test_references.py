@@ -390,9 +390,8 @@ def test_ahp_agrees_with_row_geometric_means():
     assert np.isnan(W["ahp"](z, pairs=apart[None])).all(), "comparisons that do not connect all children"
 
 
-def test_best_worst_on_rezaeis_example():
-    """Rezaei (2016), buying a car: best price over quality, comfort, safety, style (2 1 4 3 8), all over the
-    worst, style (4 8 4 2 1): weights 0.2105 0.3947 0.1053... of the linear model hold |w_B - a w_j| <= xi."""
+def test_best_worst_leaves_nothing_more_consistent():
+    """The model of Rezaei (2016): no weights nearby have a smaller xi; consistent judgements give theirs back."""
     best_over, over_worst = np.array([2.0, 1, 4, 3, 8]), np.array([4.0, 8, 2, 4, 1])
     m = np.full((5, 5), np.nan)
     np.fill_diagonal(m, 1.0)

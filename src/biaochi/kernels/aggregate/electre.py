@@ -138,6 +138,6 @@ METHODS = {
         "Roy (1978)",
         frozenset({Trait.COMPARES_UNITS}),
         limits={"indifference": (0, 1e50), "preference": (0, 1e50), "veto": (0, 1e50)},
-        proof="the definition, pair by pair; worked example",
+        proof="the definition, pair by pair; a clear order with a tie",
     ),
 }

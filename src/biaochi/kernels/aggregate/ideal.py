@@ -201,7 +201,7 @@ METHODS = {
         "Deng (1982)",
         _RELATIVE | {Trait.UNIT_INTERVAL},
         limits={"resolution": (1e-6, 1)},
-        proof="formula, cell by cell; worked example",
+        proof="formula, cell by cell",
     ),
     "wroclaw": Method(
         wroclaw, Text("Wroclaw taxonomic measure", "弗罗茨瓦夫分类法"), "Hellwig (1968)", _RELATIVE, proof="formula of Compind's documentation, unit by unit"

@@ -307,5 +307,11 @@ METHODS = {
         limits={"indifference": (0, 1e50), "strict": (1e-50, 1e50)},
         proof="pymcdm, PROMETHEE_II",
     ),
-    "kemeny": Method(kemeny, Text("Kemeny", "Kemeny 法"), "Young and Levenglick (1978)", _RELATIVE, proof="all orders of small sets; linear program"),
+    "kemeny": Method(
+        kemeny,
+        Text("Kemeny", "Kemeny 法"),
+        "Young and Levenglick (1978)",
+        _RELATIVE,
+        proof="all orders of small sets; beyond, its certificate and every neighbouring order",
+    ),
 }

@@ -261,12 +261,8 @@ _DATA = frozenset({Trait.SUMS_TO_ONE, Trait.FROM_DATA})
 _FREE = _DATA | {Trait.DIRECTION_FREE}
 
 METHODS = {
-    "entropy": Method(
-        entropy, Text("entropy", "熵权法"), "Zeleny (1982)", _DATA, limits={"offset": (0, 1e50)}, proof="SciPy, stats.entropy; scikit-criteria's figures"
-    ),
-    "critic": Method(
-        critic, Text("CRITIC", "CRITIC 法"), "Diakoulaki et al. (1995)", _FREE, proof="the paper's formula by numpy.corrcoef; scikit-criteria's figures"
-    ),
+    "entropy": Method(entropy, Text("entropy", "熵权法"), "Zeleny (1982)", _DATA, limits={"offset": (0, 1e50)}, proof="SciPy, stats.entropy"),
+    "critic": Method(critic, Text("CRITIC", "CRITIC 法"), "Diakoulaki et al. (1995)", _FREE, proof="the paper's formula by numpy.corrcoef"),
     "variation": Method(variation, Text("coefficient of variation", "变异系数法"), "郭亚军 (2007)", _DATA, proof="SciPy, stats.variation"),
     "standard_deviation": Method(
         standard_deviation, Text("standard deviation", "标准差法"), "Wang and Luo (2010)", _FREE, proof="pymcdm, standard_deviation_weights"

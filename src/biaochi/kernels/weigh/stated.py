@@ -334,7 +334,13 @@ METHODS = {
     "equal": Method(equal, Text("equal", "等权"), _OECD, _SUM, proof="closed form"),
     "budget": Method(budget, Text("budget allocation", "专家打分法"), _OECD, _SUM, proof="closed form; Kendall's W: SciPy, stats.friedmanchisquare"),
     "ahp": Method(ahp, Text("analytic hierarchy process", "层次分析法（AHP）"), "Saaty (1980)", _SUM, proof="Saaty's worked examples; row geometric means"),
-    "best_worst": Method(best_worst, Text("best-worst", "最优最劣法（BWM）"), "Rezaei (2016)", _SUM, proof="Rezaei's worked example"),
+    "best_worst": Method(
+        best_worst,
+        Text("best-worst", "最优最劣法（BWM）"),
+        "Rezaei (2016)",
+        _SUM,
+        proof="no weights nearby are more consistent; exact for consistent judgements",
+    ),
     "game": Method(game, Text("game-theory combination", "博弈论组合赋权"), "陈加良 (2003)", _SUM, proof="closed form for two sets"),
     "product": Method(product, Text("multiplicative combination", "乘法合成赋权"), "郭亚军, 综合评价理论、方法及应用 (2007)", _SUM, proof="closed form"),
 }
