@@ -263,6 +263,15 @@ def test_influence_of_children_who_share_nothing():
         assert abs(i.shared) < 0.03
 
 
+def test_main_effects_can_be_set():
+    r = biaochi.evaluate("asem")
+    found = biaochi.optimise_weights(r, 1, measure="main_effect")
+    assert found.reached["Conn"] == pytest.approx(0.5, abs=0.01)
+    again = biaochi.run(found.framework, r.panel, r.recipe)
+    shares = np.array([i.main_effect for i in biaochi.influence(again)])
+    np.testing.assert_allclose(shares / shares.sum(), [0.5, 0.5], atol=0.02)
+
+
 def test_main_effect_sees_what_a_line_does_not():
     x = np.linspace(-1, 1, 200)
     from biaochi.importance import main_effect
@@ -418,3 +427,22 @@ def test_the_extra_that_is_not_there(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.experimental", None)
     with pytest.raises(MissingExtra, match="ml"):
         run(impute="iterative")
+
+
+def test_judgements_from_tables(folder):
+    tree = "code,parent\nI,\nA,I\nB,I\nC,I\n"
+    (folder / "framework.csv").write_text(tree, encoding="utf-8")
+    (folder / "data.csv").write_text("unit,period,A,B,C\nu,2020,1,2,3\nv,2020,3,1,1\nw,2020,2,3,2\n", encoding="utf-8")
+    (folder / "experts.csv").write_text("甲,乙,倍数,专家\nA,B,2,li\nB,C,2,li\nA,C,4,li\nB,A,1/2,wang\nB,C,2,wang\nC,A,1/4,wang\n", encoding="utf-8")
+    (folder / "budget.csv").write_text("child,points\nA,50\nB,30\nC,20\n", encoding="utf-8")
+    for weigh, want in (('method = "ahp", comparisons = "experts.csv"', (4 / 7, 2 / 7, 1 / 7)), ('method = "budget", points = "budget.csv"', (0.5, 0.3, 0.2))):
+        (folder / "biaochi.toml").write_text(f'[files]\nframework = "framework.csv"\ndata = "data.csv"\n[recipe]\nweigh = {{ {weigh} }}\n', encoding="utf-8")
+        r = biaochi.evaluate(folder)
+        assert [r.weights[r.node_at(c)] for c in "ABC"] == pytest.approx(want)
+    for spoilt, kind in (("child,points\nA,fifty\nB,30\nC,20\n", "bad-judgement"), ("who,points\nA,50\n", "missing-column"), (None, "no-file")):
+        path = folder / "budget.csv"
+        path.unlink() if spoilt is None else path.write_text(spoilt, encoding="utf-8")
+        with pytest.raises(BadInput) as e:
+            biaochi.evaluate(folder)
+        assert {p.kind for p in e.value.problems} == {kind}
+        assert any(p.place.file == "budget.csv" for p in e.value.problems)

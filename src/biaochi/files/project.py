@@ -18,6 +18,7 @@ from biaochi.files import no_file, read_table
 from biaochi.files.coinr import read_coinr
 from biaochi.files.csv import decode
 from biaochi.files.excel import read_sheets
+from biaochi.files.experts import with_tables
 from biaochi.files.geojson import Boundaries, read_boundaries
 from biaochi.files.tree import framework_from
 from biaochi.framework import Framework
@@ -134,10 +135,10 @@ def _from_folder(path: Path) -> Project:
     get = _Collector()
     config = _toml(path)
     get.problems.extend(_setting_problems(config, here))
+    listed, folder = config.get("files", {}), path.parent
     if any(p.kind == "bad-setting" for p in get.problems):
         refuse(get.problems)  # the shape is wrong: nothing below can be trusted
-    listed, folder = config.get("files", {}), path.parent
-    recipe, faults = Recipe.read(config.get("recipe", {}), here)
+    recipe, faults = Recipe.read(with_tables(config.get("recipe", {}), folder, get.problems, here), here)
     get.problems.extend(faults)
     if "coinr" in listed:
         pair = get(
@@ -194,7 +195,7 @@ def _from_workbook(path: Path) -> Project:
     get.problems.extend(_setting_problems(config, place, workbook=True))
     if any(p.kind in ("bad-setting", "no-sheet") for p in get.problems):
         refuse(get.problems)
-    recipe, faults = Recipe.read(config.get("recipe", {}), place)
+    recipe, faults = Recipe.read(with_tables(config.get("recipe", {}), path.parent, get.problems, place), place)
     get.problems.extend(faults)
     framework = get(lambda: framework_from(sheets["framework"]))
     panel = get(lambda: _panel([sheets["data"]], sheets.get("units"), config))
@@ -275,16 +276,8 @@ def _published(config: Mapping[str, Any], framework: Framework, panel: Panel, fo
     for i, p in enumerate(got.periods):
         values[panel.periods.index(p)] = got.series(node)[i]
     if np.isnan(values).all():
-        refuse(
-            [
-                Problem(
-                    "no-rows",
-                    Text("there is no published score.", "没有任何已公布得分。"),
-                    Text("Add them, or take [published] out.", "请补充，或删除 [published]。"),
-                    table.place(),
-                )
-            ]
-        )
+        what, fix = Text("there is no published score.", "没有任何已公布得分。"), Text("Add them, or take [published] out.", "请补充，或删除 [published]。")
+        refuse([Problem("no-rows", what, fix, table.place())])
     return Published(node, values, told.get("decimals"))
 
 
