@@ -344,6 +344,25 @@ def test_screening(project, name, changes):
     assert {u.code: not s for u, s in zip(r.panel.units, r.screened[0], strict=True)} == want
 
 
+def test_availability_of_every_unit(project):
+    r = rerun(project)
+    raw, filled = r.stages["derived"][0], r.stages["imputed"][0]
+    for name, x in (("data_avail_units", raw), ("screen_default_summary", filled)):
+        want = {row["uCode"]: row for row in table(name)}
+        for u, unit in enumerate(r.panel.units):
+            row, there = want[unit.code], ~np.isnan(x[u])
+            assert (~there).sum() == num(row["N_missing"])
+            assert (x[u][there] == 0).sum() == num(row["N_zero"])
+            assert there.mean() == pytest.approx(num(row["Dat_Avail"]), rel=1e-12)
+            assert (x[u][there] != 0).mean() == pytest.approx(num(row["Non_Zero"]), rel=1e-12)
+
+
+def test_normalising_with_gaps(project, golden):
+    plain = biaochi.Framework([replace(n, denominator=None) for n in project.framework.nodes])
+    r = rerun(project, plain, impute="none", treat="none", range=[1, 100])
+    close(r.stages["normalised"][0], golden("norm_raw_with_NA", units(r), r.indicators), atol=1e-13)
+
+
 def test_screening_by_both_and_by_branch(project):
     r = rerun(project, min_share=0.9, min_nonzero=0.94, constant="missing")
     x = r.stages["denominated"][0]
