@@ -423,6 +423,7 @@ def test_combinations_by_their_formulas():
         plain = np.linalg.solve(three @ three.T, np.diag(three @ three.T))
         found += (plain < 0).any()
         assert (W["game"](np.ones((2, 8)), sets=three) >= 0).all()
+        close(W["game"](np.ones((2, 8)), sets=three, shares="absolute"), np.abs(plain) @ three / np.abs(plain).sum(), 1e-8)
     assert found > 5
 
 

@@ -246,10 +246,10 @@ def _best_worst(pairs: Array) -> tuple[Array, float]:
     return np.asarray(got.x[:n]), float(got.x[n])
 
 
-def game(z: Array, *, sets: Array, tell: Tell = None) -> Array:
+def game(z: Array, *, sets: Array, shares: Literal["nonnegative", "absolute"] = "nonnegative", tell: Tell = None) -> Array:
     """Game-theory combination 博弈论组合赋权: a mixture of weight sets that none of them is far from.
 
-    ``sum_k (w_l . w_k) a_k = w_l . w_l`` for every set l, solved with ``a >= 0``; weights ``sum a_k w_k``
+    ``sum_k (w_l . w_k) a_k = w_l . w_l`` for every set l; weights ``sum a_k w_k / sum a_k``
 
     Parameters
     ----------
@@ -257,6 +257,9 @@ def game(z: Array, *, sets: Array, tell: Tell = None) -> Array:
         Only the number of children matters.
     sets : (set, indicator)
         Weight sets, each summing to 1.
+    shares : {"nonnegative", "absolute"}
+        What to do where the equations give a share below 0: the nearest solution without one, or its
+        size (as many papers do).
     tell
         Told the share of each set.
 
@@ -274,7 +277,7 @@ def game(z: Array, *, sets: Array, tell: Tell = None) -> Array:
     if np.isnan(sets).any():
         return np.full(sets.shape[-1], np.nan)
     gram = sets @ sets.T
-    a = nnls(gram, np.diag(gram))[0]
+    a = nnls(gram, np.diag(gram))[0] if shares == "nonnegative" else np.abs(np.linalg.lstsq(gram, np.diag(gram), rcond=None)[0])
     a = a / a.sum() if a.sum() > 0 else np.full(len(sets), 1.0 / len(sets))
     if tell:
         told = ", ".join(f"{v:.3f}" for v in a)
