@@ -67,6 +67,8 @@ def method_entry(e: Entry) -> str:
     out = [f"\n### {e.name} ({m.label.en}, {m.label.zh})\n\n{m.summary}\n"]
     if e.text:
         out.append(f"\n{e.text}\n")
+    if e.takes:
+        out.append(f"\nTakes {e.takes}\n")
     options = {k: p for k, p in m.options.items() if k not in RUN_OPTIONS}
     for i, (option, p) in enumerate(options.items()):
         default = "required" if p.default is p.empty else f"default `{p.default!r}`"

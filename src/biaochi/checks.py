@@ -233,7 +233,7 @@ def _level_options(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
         if "branches" in _needs("impute", choice):
             said |= {("level", v) for k, v in choice.options if k == "level" and isinstance(v, int)}
     for option, level in sorted(said):
-        if level not in able:
+        if level not in able and (option, level) != ("level", 0):  # 0: all indicators together
             yield Problem("idle-override", Text(f"{option} = {level} makes no branches; levels of parents below the index are {able}.",
                           f"{option} = {level} 不构成分支；指数之下的上级层级为 {able}。"), _CORRECT, recipe.place)  # fmt: skip
 

@@ -331,8 +331,8 @@ def _setting(key: str, value: Any) -> Any:
 
 def choice_from(step: str, value: Any) -> Choice | Text:
     """A choice from a name or an inline table; a sentence when it is neither."""
-    if isinstance(value, str):
-        return Choice(value)
+    if isinstance(value, (str, Choice)):
+        return Choice(value) if isinstance(value, str) else value
     if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
         rest = {k: v for k, v in value.items() if k != "method"}
         method = value.get("method")

@@ -141,11 +141,20 @@ def impute(job: Job, x: Array, counts: Mask) -> Array:
         got = batch.method.kernel(x[..., columns], **options)
         out[..., batch.columns] = got[..., batch.columns] if joint else got
     out[job.screened] = np.nan
+    _hold_valid(job, x, out)
     refuse(custom.changed_values(job, x, out))
     job.marks[np.isnan(x) & ~np.isnan(out)] |= IMPUTED
     _count(job, "imputed", (job.marks & IMPUTED) > 0, Text("imputed", "经插补"))
     _count(job, "missing", np.isnan(out) & ~job.screened[..., None], Text("missing and left out", "缺失，合成时未计入"))
     return out
+
+
+def _hold_valid(job: Job, x: Array, out: Array) -> None:
+    """Hold what was filled in within the valid range of its indicator."""
+    low, high = (np.array([s if n.valid[k] is None else n.valid[k] for n in job.indicators], float) for k, s in ((0, -np.inf), (1, np.inf)))
+    beyond = np.isnan(x) & ((out < low) | (out > high))
+    _count(job, "held", beyond, Text("filled in and held within the valid range", "插补后截至有效范围"))
+    out[...] = np.where(beyond, np.clip(out, low, high), out)
 
 
 def treat(job: Job, x: Array, counts: Mask) -> Array:

@@ -286,6 +286,101 @@ def test_season_is_statsmodels_regression():
     close(up[gaps[:-1], 0, 0], np.exp(clean / 50)[gaps[:-1]], 1e-9)
 
 
+@pytest.mark.extras
+def test_chained_regressions_are_scikit_learns():
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+    from sklearn.impute import IterativeImputer
+
+    x = data(50, 4, gaps=0.08)
+    centre, size = np.nanmean(x, axis=0), np.nanstd(x, axis=0, ddof=1)
+    want = IterativeImputer(max_iter=25, random_state=0, tol=1e-6).fit_transform((x - centre) / size) * size + centre
+    close(F["iterative"](x, rounds=25), want, 1e-6)
+
+
+def test_straight_lines_over_uneven_times():
+    times = np.array([2000.0, 2001, 2005, 2006, 2016])
+    x = np.array([1.0, np.nan, np.nan, 7.0, 17.0])
+    close(F["linear"](x[:, None, None], times=times)[:, 0, 0], [1, 2, 6, 7, 17])
+
+
+def test_the_middle_of_a_branch():
+    x = np.array([[0.0, 0, 0, 10], [10, 10, 10, 0], [np.nan, 2, 4, 1]])
+    branches, signs = np.array([0, 0, 0, 0]), np.array([1.0, 1, 1, -1])
+    close(F["branch_median"](x, branches=branches, signs=signs)[2, 0], 4.0)  # of 0.2, 0.4 and 0.9
+    close(F["branch_mean"](x, branches=branches, signs=signs)[2, 0], 5.0)
+
+
+def test_residuals_are_drawn_with_their_own_spread():
+    x = np.array([[1.0, 2.1], [2, 3.9], [3, 6.2], [4, 7.8], [5, np.nan]])
+    slope, start = np.polyfit(x[:4, 0], x[:4, 1], 1)
+    off = x[:4, 1] - start - slope * x[:4, 0]
+    asked = []
+
+    class Rng:
+        def normal(self, middle, spread):
+            asked.append((middle, spread))
+            return 0.0
+
+    F["regression"](x, rng=Rng())
+    close(asked, [(0.0, np.sqrt((off**2).sum() / 2))])
+
+
+def test_bootstrap_draws_vary_with_the_parameters():
+    """With the residual all but gone, what varies between draws is the line: the spread of a far prediction."""
+    rng = np.random.default_rng(2)
+    x = np.append(rng.normal(0, 1, 12), 30.0)
+    y = np.append(2 * x[:12] + rng.normal(0, 0.5, 12), np.nan)
+    draws = np.array([F["em"](np.column_stack([x, y]), ridge=0.0, rng=rng)[12, 1] for _ in range(300)])
+    assert draws.std() > 1.5, "30 away from the data the line is far less sure than its residual of 0.5"
+
+
+# --- who counts -------------------------------------------------------------------------------------
+
+
+def test_second_treatments_take_the_statistics_of_those_that_count():
+    x = np.append(np.random.default_rng(1).gamma(1.0, 1.0, 40), [500.0, -50.0])[:, None]
+    counts = np.append(np.ones(40, bool), [False, False])
+    options = {"skew": 0.0, "kurtosis": -9.0}
+    for first in ("iqr", "winsorise", "none"):
+        for second in ("log_ct", "log_gii", "boxcox"):
+            one, two = T["staged"](x, counts=counts, first=first, second=second, **options), T["staged"](x[:40], first=first, second=second, **options)
+            close(one[:40], two, 1e-5)
+    only_first = T["staged"](x, counts=counts, first="iqr", second="none", **options)
+    close(only_first[:40], T["iqr"](x[:40]))
+
+
+def test_those_that_do_not_count_are_held_on_both_sides():
+    x = np.array([-100.0, *np.linspace(1, 2, 20), 900.0, -900.0, 50.0])[:, None]
+    counts = np.append(np.ones(22, bool), [False, False])
+    got = T["winsorise"](x, counts=counts, max_points=None, skew=0.5, kurtosis=0.5)
+    inside = got[:22, 0]
+    assert (got[22, 0], got[23, 0]) == (inside.min(), inside.max())
+
+
+def test_ranks_among_gaps_and_outsiders():
+    ref = np.array([1.0, 2, 3, np.nan, np.nan])[:, None]
+    x = np.array([2.0, 2.5, 9.0])[:, None]
+    close(N["rank"](x, ref)[:, 0], [2, 2.5, 3.5])
+    close(N["percentile_rank"](x, ref, over="units")[:, 0], [2 / 3, 2.5 / 3, 1])
+    close(N["categorical"](ref, ref, cuts=(50.0,), scores=(0.0, 1.0))[:, 0], [0, 1, 1, np.nan, np.nan])
+
+
+def test_differences_from_what_is_below_zero():
+    x = np.array([-4.0, -2.0, -1.0])[:, None]
+    close(N["distance"](x, x, signs=np.ones(1), to="best", form="difference")[:, 0], [-3, -1, 0])
+    close(N["above_below"](x, x, band=0.2)[:, 0], [-1, 0, 1])
+
+
+def test_ratios_of_values_that_allow_none():
+    """A best value of 0, or values below 0, have no shares: no score at all, in place of a scale turned round."""
+    for name, options in (("fraction_of_max", {}), ("distance", {"to": "best"}), ("sum", {})):
+        for column, sign in (([-1.0, -2, -4], 1.0), ([0.0, 0.0, -3.0], 1.0), ([0.0, 2, 5], -1.0), ([3.0, -2, 5], -1.0)):
+            v = np.array(column)[:, None] * sign
+            assert np.isnan(N[name](v, v, signs=np.array([sign]), **options)).all()
+        v = np.array([0.0, 2, 4])[:, None]
+        assert N[name](v, v, signs=np.ones(1), **options)[0, 0] == 0
+
+
 # --- weights ---------------------------------------------------------------------------------------------
 
 
@@ -337,7 +432,30 @@ def test_influence_reached_is_the_influence_asked_for():
     close(r / r.sum(), stated / stated.sum(), 1e-8)
 
 
+def test_entropy_and_components_with_gaps():
+    z = data(30, 3)
+    z[:5, 1] = np.nan
+    d = np.array([1 - stats.entropy(v[~np.isnan(v)]) / np.log((~np.isnan(v)).sum()) for v in z.T])
+    close(W["entropy"](z), d / d.sum())
+    close(W["pca"](z), W["pca"](z[5:]))
+    close(W["factor"](z), W["factor"](z[5:]))
+    close(W["influence"](z, weights=np.ones(3)), W["influence"](z[5:], weights=np.ones(3)))
+    first = np.linalg.eigh(np.corrcoef(z[5:].T))[1][:, -1]
+    close(W["pca"](z, loadings="squared"), first**2 / (first**2).sum())
+
+
+def test_correlations_can_be_balanced():
+    z = np.random.default_rng(2).normal(size=(100, 4)) + 0.3 * np.random.default_rng(3).normal(size=(100, 1))
+    stated = np.array([1.0, 2.0, 3.0, 2.0])
+    for target, want in (("stated", stated / 8), ("equal", np.full(4, 0.25))):
+        w = W["influence"](z, weights=stated, target=target, measure="correlation")
+        r = np.corrcoef(np.column_stack([z, z @ w]).T)[-1, :-1]
+        close(r / r.sum(), want, 1e-8)
+
+
 def test_budget_and_agreement():
+    tied = np.array([[1.0, 1, 3, 4], [2, 1, 2, 2], [1, 2, 2, 4]])
+    assert agreement(tied) == pytest.approx(stats.friedmanchisquare(*tied.T).statistic / (3 * 3))
     points = np.array([[30.0, 50, 20], [40, 40, 20], [10, 80, 10]])
     close(W["budget"](np.ones((4, 3)), points=points), (points / points.sum(axis=1, keepdims=True)).mean(axis=0))
     ranks = np.array([[1.0, 5, 3, 4, 2], [2, 5, 3, 4, 1], [1, 4, 3, 5, 2], [1, 5, 2, 4, 3]])
@@ -381,13 +499,27 @@ def test_ahp_agrees_with_row_geometric_means():
     w = W["ahp"](z, pairs=holes[None])  # Harker: what is missing is what the weights make of it
     holes[0, 3], holes[3, 0] = w[0] / w[3], w[3] / w[0]
     close(W["ahp"](z, pairs=holes[None]), w, 1e-9)
-    two = np.stack([rough, 1 / rough.T])  # experts joined by geometric means
-    close(W["ahp"](z, pairs=two, prioritise="geometric"), g / g.sum())
+    other = exact.T.copy()  # an expert of the opposite opinion: the geometric means are all 1
+    close(W["ahp"](z, pairs=np.stack([exact, other]), prioritise="geometric"), np.full(4, 0.25))
+    close(W["best_worst"](z, pairs=np.stack([exact, exact[::-1, ::-1]])), (w_exact(exact) + w_exact(exact[::-1, ::-1])) / 2, 1e-8)
+    from biaochi.kernels.weigh.stated import RANDOM_INDEX, least_fitting
+
+    five = np.array([5.0, 4, 3, 2, 1])
+    planted = five[:, None] / five
+    planted[1, 3], planted[3, 1] = 9.0, 1 / 9
+    i, j, meant = least_fitting(planted)
+    assert (i, j) == (1, 3)
+    assert meant == pytest.approx(2.0, rel=1e-6)
+    assert RANDOM_INDEX["alonso"][4] * 4 + 5 == pytest.approx(2.7699 * 5 - 4.3513)  # Alonso and Lamata's fit of lambda_max
     assert consistency(exact) == pytest.approx(0, abs=1e-12)
     apart = np.full((4, 4), np.nan)
     np.fill_diagonal(apart, 1.0)
     apart[0, 1], apart[1, 0] = 2.0, 0.5
     assert np.isnan(W["ahp"](z, pairs=apart[None])).all(), "comparisons that do not connect all children"
+
+
+def w_exact(pairs):
+    return pairs[:, 0] / pairs[:, 0].sum()
 
 
 def test_best_worst_leaves_nothing_more_consistent():
@@ -513,8 +645,76 @@ def test_grey_grades_cell_by_cell():
     close(A["grey"](np.ones((3, 3)), w), [1, 1, 1])
 
 
+def test_topsis_by_its_formula_with_gaps():
+    z, w = data(20, 4, gaps=0.15), np.array([0.4, 0.3, 0.2, 0.1])
+    high, low = np.nanmax(z, axis=0), np.nanmin(z, axis=0)
+    for weighting in ("inside", "outside"):
+        for table in (z, np.where(np.isnan(z), 30.0, z)):
+            top, bottom = (high, low) if table is z else (table.max(axis=0), table.min(axis=0))
+            got = A["topsis"](table, w, weighting=weighting)
+            for u, row in enumerate(table):
+                there = ~np.isnan(row)
+                share = w[there] / w[there].sum()
+                by = share**2 if weighting == "inside" else share
+                up, down = (np.sqrt((by * (row - at)[there] ** 2).sum()) for at in (top, bottom))
+                close(got[u], down / (up + down))
+
+
+def test_promethee_with_gaps_and_outsiders():
+    z, w = data(14, 3, gaps=0.15), np.array([0.5, 0.3, 0.2])
+    counts = np.arange(14) != 4
+    got = A["promethee"](z, w, counts=counts)
+    for u in range(14):
+        flows = []
+        for i in range(3):
+            others = [z[k, i] for k in range(14) if counts[k] and k != u and not np.isnan(z[k, i])]
+            flows.append(np.sign(z[u, i] - np.array(others)).mean() if others else np.nan)
+        there = ~np.isnan(z[u])
+        close(got[u], (w * flows)[there].sum() / w[there].sum())
+
+
+def test_kemeny_keeps_twins_together_and_counts_them():
+    z = np.array([[3.0, 4, 1], [4, 0, 3], [1, 3, 4], [4, 0, 3], [3, 4, 1], [0, 2, 4]])
+    got = A["kemeny"](z, np.ones(3))
+    order = np.argsort(-got, kind="stable")
+    m = margins(z, np.ones(3))
+    assert disagreement(m, list(order)) == pytest.approx(min(disagreement(m, list(o)) for o in itertools.permutations(range(6))))
+    assert got[0] == got[4]
+    assert got[1] == got[3]
+
+
+def distilled(s, best):
+    """A preorder by distillation, coded from Figueira, Mousseau and Roy (2005)."""
+    places, left, place = {}, list(range(len(s))), 1
+    while left:
+        chosen = left
+        top = max((s[i][j] for i in chosen for j in chosen if i != j), default=0.0)
+        while top > 0 and len(chosen) > 1:
+            cut = max((s[i][j] for i in chosen for j in chosen if i != j and s[i][j] < top - (0.3 - 0.15 * top) - 1e-10), default=0.0)
+            ahead = {(i, j) for i in chosen for j in chosen if i != j and s[i][j] > cut + 1e-10 and s[i][j] > s[j][i] + 0.3 - 0.15 * s[i][j] + 1e-10}
+            score = {i: sum((i, j) in ahead for j in chosen) - sum((j, i) in ahead for j in chosen) for i in chosen}
+            wanted = max(score.values()) if best else min(score.values())
+            chosen, top = [i for i in chosen if score[i] == wanted], cut
+        places.update(dict.fromkeys(chosen, place))
+        place += 1
+        left = [i for i in left if i not in chosen]
+    return np.array([places[i] for i in range(len(s))])
+
+
+def test_electre_distils_as_it_is_written():
+    from biaochi.kernels.aggregate.electre import credibility
+
+    for seed in range(12):
+        z, w = data(9, 4, seed=seed), np.array([0.4, 0.3, 0.2, 0.1])
+        s = credibility(z, w, 2.0, 8.0, 40.0)
+        down, up = distilled(s, best=True), distilled(s, best=False)
+        close(A["electre"](z, w, indifference=2.0, preference=8.0, veto=40.0), -(down + up.max() + 1 - up) / 2)
+
+
 def test_wroclaw_unit_by_unit():
-    z = data()
+    z, w = data(), np.array([1.0, 2, 3, 2, 1])
+    far = np.sqrt(((z - z.max(axis=0)) ** 2 * w / 9).sum(axis=1))
+    close(A["wroclaw"](z, w), 1 - far / (far.mean() + 2 * far.std(ddof=1)))
     far = np.sqrt(((z - z.max(axis=0)) ** 2).mean(axis=1))
     close(A["wroclaw"](z, np.ones(5)), 1 - far / (far.mean() + 2 * far.std(ddof=1)))
 

@@ -26,6 +26,8 @@ class Entry:
     method: Method
     text: str
     """What the docstring says between its first sentence and its parameters: formula, remarks."""
+    takes: str
+    """What the values are that it is given: their scale, what is left out, whose statistics count."""
     meanings: Mapping[str, str]
     """What each option means, as the docstring says."""
     shape: str
@@ -45,11 +47,12 @@ def entry(step: str, name: str, *, worked: bool = True) -> Entry:
     text = parts[0].strip().split("\n\n", 1)
     shared = re.search(r"^Parameters(?:, result)?: see `(\w+)`(.*)$", doc, re.MULTILINE)
     like = entry(step, shared[1], worked=False) if shared and shared[1] in REGISTRIES[step] else None
-    said = {**(like.meanings if like else {}), **_meanings(sections.get("Parameters", ""))}
+    said = {**(like.meanings if like else {}), **_meanings(step, sections.get("Parameters", ""))}
     meanings = {k: MEANINGS.get(k, "") if k in method.run_only else said.get(k, "") for k in method.options}
     shape = " ".join(sections.get("Returns", "").split()) or (like.shape if like else "")
+    takes = " ".join(f"{k}: {said[k]}" for k in ("x", "z", "ref", "w", "counts") if said.get(k))
     return Entry(
-        step, name, method, re.sub(r"Parameters(, result)?: see `\w+`.*", "", text[1], flags=re.DOTALL).strip() if len(text) > 1 else "", meanings, shape, " ".join(sections.get("Raises", "").split()),
+        step, name, method, re.sub(r"Parameters(, result)?: see `\w+`.*", "", text[1], flags=re.DOTALL).strip() if len(text) > 1 else "", takes, meanings, shape, " ".join(sections.get("Raises", "").split()),
         re.sub(r"\s*\.\. \[\d+\]\s*", "; ", " ".join(sections.get("References", "").split())).strip("; "), _example(step, method) if worked else (),
     )  # fmt: skip
 
@@ -61,7 +64,7 @@ MEANINGS: Mapping[str, str] = {
     "min_children": "share of the children a parent needs, in place of the recipe's",
     "missing": "score given to missing children; left out by default",
     "group": "a grouping column of the table of units",
-    "level": "level of the tree whose nodes are the branches (1 is below the index); the indicator's own parent by default",
+    "level": "level of the tree whose nodes are the branches (1 is below the index, 0 all indicators together); the indicator's own parent by default",
     "over": "`year` compares with the same period a year before, `period` with the one just before",
     "base": "the base period; the recipe's `base`, else the first period, by default",
     "unit": "code of the reference unit",
@@ -73,16 +76,29 @@ MEANINGS: Mapping[str, str] = {
 """What the options mean that concern the run, or name what a kernel gets as an array."""
 
 
-def _meanings(parameters: str) -> dict[str, str]:
+def _meanings(step: str, parameters: str) -> dict[str, str]:
     out: dict[str, str] = {}
     names: list[str] = []
     for line in parameters.splitlines():
         if line and not line.startswith(" "):
             names = [n.strip() for n in line.partition(" : ")[0].split(",")]
             out.update(dict.fromkeys(names, ""))
+            like = re.search(r" : see `(\w+)`", line)
+            if like and like[1] in REGISTRIES[step]:
+                seen = _meanings(step, _section(step, like[1]))
+                out.update({n: seen.get(n, "") for n in names})
+                follows = re.search(r"`\w+`[;.]\s*(.*)$", line)
+                out.update({n: f"{out[n]} {follows[1]}".strip() for n in names[-1:] if follows})
         else:
             out.update({n: f"{out[n]} {line.strip()}".strip() for n in names})
     return out
+
+
+def _section(step: str, name: str) -> str:
+    """The parameters of a method's docstring."""
+    doc = inspect.getdoc(REGISTRIES[step][name].kernel) or ""
+    found = re.search(r"\nParameters\n-+\n(.*?)(?:\n\n[A-Z][a-z]+\n-+\n|$)", doc, re.DOTALL)
+    return found[1] if found else ""
 
 
 COLUMN = np.array([[2.0], [4.0], [5.0], [7.0], [12.0]])

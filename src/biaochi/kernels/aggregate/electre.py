@@ -18,6 +18,9 @@ NOISE = 1e-10
 def electre(z: Array, w: Array, *, counts: Counts = None, indifference: float = 0.0, preference: float = 10.0, veto: float = 1e9) -> Array:
     """ELECTRE III: a fuzzy outranking relation, distilled into an order from both ends.
 
+    Credibility ``C prod_{d_j > C} (1 - d_j) / (1 - C)``: C the weight of the children in which a unit does not
+    lag (in part between q and p), d_j how far child j vetoes (from p to v).
+
     Parameters
     ----------
     z : (..., unit, indicator)

@@ -125,7 +125,7 @@ def grey(z: Array, w: Array, *, counts: Counts = None, resolution: float = 0.5) 
 def wroclaw(z: Array, w: Array, *, counts: Counts = None) -> Array:
     """Wroclaw taxonomic measure: 1 at the ideal, 0 two deviations beyond the mean distance.
 
-    ``1 - D / (mean D + 2 sd D)``, D the Euclidean distance to the highest value of each child
+    ``1 - D / (mean D + 2 sd D)``, sd with n - 1, D the Euclidean distance to the highest value of each child
 
     Parameters
     ----------

@@ -14,6 +14,8 @@ from biaochi.method import Array, Method, Trait
 def arithmetic(z: Array, w: Array) -> Array:
     """Weighted arithmetic mean: a good score makes up for a bad one in full.
 
+    ``sum w z / sum w``
+
     Parameters
     ----------
     z : (..., unit, indicator)
@@ -30,6 +32,8 @@ def arithmetic(z: Array, w: Array) -> Array:
 
 def geometric(z: Array, w: Array) -> Array:
     """Weighted geometric mean: a good score makes up for a bad one only in part.
+
+    ``exp(sum w ln z / sum w)``
 
     Parameters
     ----------

@@ -62,6 +62,8 @@ def outranking(z: Array, w: Array) -> Array:
 def copeland(z: Array, w: Array, *, counts: Counts = None) -> Array:
     """Copeland: units beaten by a majority of the weight less units lost to.
 
+    ``sum_j sign(M_ij - 1/2)``, M the share of the weight by which i is ahead of j, ties counting half
+
     Parameters
     ----------
     z : (..., unit, indicator)
@@ -178,6 +180,8 @@ def promethee(
 
 def kemeny(z: Array, w: Array, *, counts: Counts = None, tell: Tell = None) -> Array:
     """Kemeny: the order of all units that disagrees least with the pairwise majorities.
+
+    Disagreement: the sum of the majorities (weight for less weight against, as a share) an order goes against.
 
     Parameters
     ----------

@@ -104,6 +104,7 @@ def log_efficacy(
     signs : (indicator,)
         Direction of each indicator, 1 or -1.
     floor, span : float or (indicator,)
+        Points at the unsatisfactory value, and from there to the satisfactory one.
 
     Returns
     -------

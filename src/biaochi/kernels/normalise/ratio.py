@@ -32,7 +32,8 @@ def distance(
 
     Returns
     -------
-    (..., unit, indicator). NaN where the divisor is 0; ratios of values with different signs mean nothing.
+    (..., unit, indicator). NaN where the divisor is 0. A ratio needs r above 0, and where lower is better
+    all of the reference above 0: otherwise the indicator gets no score at all, or the order would turn.
 
     References
     ----------
@@ -103,11 +104,12 @@ def fraction_of_max(x: Array, ref: Array, *, signs: Array) -> Array:
 
     Parameters
     ----------
-    x, ref, signs : see `distance`. Meant for values above 0.
+    x, ref, signs : see `distance`.
 
     Returns
     -------
-    (..., unit, indicator), 1 at the best. NaN where the divisor is 0.
+    (..., unit, indicator), 1 at the best. NaN throughout where the best value is not above 0, or, where
+    lower is better, any value of the reference is not: there is no best value to take shares of.
 
     References
     ----------
@@ -142,19 +144,21 @@ def sum_share(x: Array, ref: Array, *, signs: Array) -> Array:
 
     Parameters
     ----------
-    x, ref, signs : see `distance`. Meant for values above 0.
+    x, ref, signs : see `distance`.
 
     Returns
     -------
-    (..., unit, indicator), summing to 1 over the reference. NaN where the total, or a divisor, is 0.
+    (..., unit, indicator), summing to 1 over the reference. NaN throughout where the total is not above 0, or,
+    where lower is better, any value of the reference is not.
 
     References
     ----------
     .. [1] Hwang and Yoon, Multiple Attribute Decision Making (1981); pymcdm, sum_normalization.
     """
     one = np.array(1.0)
-    v, r = (np.where(signs > 0, y, -ratio(one, y)) for y in (x, ref))
-    return ratio(v, total(r))
+    v, r = (np.where(signs > 0, y, np.where(y < 0, -ratio(one, y), np.nan)) for y in (x, ref))
+    whole = total(r)
+    return ratio(v, np.where((whole > 0) & ((np.asarray(signs) > 0) | (highest(ref) < 0)), whole, np.nan))
 
 
 def above_below(x: Array, ref: Array, *, band: float | Array = 0.2) -> Array:
@@ -185,8 +189,10 @@ def above_below(x: Array, ref: Array, *, band: float | Array = 0.2) -> Array:
 
 
 def _distance(x: Array, r: Array, ref: Array, signs: Array, form: str) -> Array:
-    if form == "ratio":
-        return np.where(np.asarray(signs) > 0, ratio(x, r), ratio(r, x))
+    if form == "ratio":  # a reference at or below 0 would turn the order round, and so would a turned value that is not below 0
+        up = np.where(r > 0, ratio(x, r), np.nan)
+        down = np.where((x < 0) & (highest(ref) < 0) & (r < 0), ratio(r, x), np.nan)
+        return np.where(np.asarray(signs) > 0, up, down)
     if form == "difference":
         return ratio(x - r, np.abs(r))
     low = lowest(ref)

@@ -24,6 +24,8 @@ def none(x: Array, ref: Array) -> Array:
 def minmax(x: Array, ref: Array) -> Array:
     """Place each value between the lowest and the highest of the reference, 0 to 1.
 
+    ``(x - min) / (max - min)``
+
     Parameters
     ----------
     x : (..., unit, indicator)
@@ -45,6 +47,8 @@ def minmax(x: Array, ref: Array) -> Array:
 
 def zscore(x: Array, ref: Array, *, mean: float | Array = 0.0, sd: float | Array = 1.0, ddof: int | Array = 1) -> Array:
     """Distance to the mean of the reference in its standard deviations.
+
+    ``(x - average) / deviation * sd + mean``, deviation with n - 1 unless ``ddof = 0``
 
     Parameters
     ----------
@@ -77,6 +81,8 @@ def zscore(x: Array, ref: Array, *, mean: float | Array = 0.0, sd: float | Array
 
 def goalposts(x: Array, ref: Array, *, low: float | Array, high: float | Array, clip: bool = True) -> Array:
     """Place each value between two fixed posts, 0 at the low one and 1 at the high one.
+
+    ``(x - low) / (high - low)``
 
     Parameters
     ----------
@@ -145,7 +151,7 @@ def scaled(x: Array, ref: Array, *, low: float | Array, high: float | Array, fac
 def logistic(x: Array, ref: Array, *, steepness: float | Array = 1.0) -> Array:
     """Sigmoid of the z-score: far values are drawn in, the middle is spread out.
 
-    ``1 / (1 + exp(-steepness * (x - mean) / sd))``
+    ``1 / (1 + exp(-steepness * (x - mean) / sd))``, sd with n - 1
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def log_ct(x: Array, *, counts: Counts = None) -> Array:
 def log_ct_plus(x: Array, *, counts: Counts = None) -> Array:
     """Shifted logarithm by the skew: from below if skewed to the right, else from above.
 
-    ``log(x - min + 0.01 (max - min))``, or ``-log(max + 0.01 (max - min) - x)`` where skewness is not above 0
+    ``log(x - min + 0.01 (max - min))``, or ``-log(max + 0.01 (max - min) - x)`` where skewness (type 2) is not above 0
 
     Parameters, result: see `log_ct`; skewness of type 2.
 

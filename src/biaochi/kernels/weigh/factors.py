@@ -161,6 +161,6 @@ METHODS = {
         "OECD/JRC Handbook (2008), step 6",
         _DATA,
         limits={"variance": (0, 1), "cumulative": (0, 1), "factors": (0, 1000)},
-        proof="OECD/JRC Handbook, weights of the Technology Achievement Index; statsmodels, varimax",
+        proof="OECD/JRC Handbook, Table 16 and the row of Table 17 at hand; statsmodels, varimax",
     ),
 }

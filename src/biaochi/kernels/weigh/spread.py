@@ -53,7 +53,7 @@ def entropy(z: Array, *, offset: float = 0.0) -> Array:
 def critic(z: Array, *, correlation_as: Literal["signed", "absolute"] = "signed") -> Array:
     """CRITIC: spread times conflict with the other children.
 
-    ``c_j = sd_j sum_k (1 - r_jk)``, ``w = c / sum c``
+    ``c_j = sd_j sum_k (1 - r_jk)``, ``w = c / sum c``, sd with n - 1
 
     Parameters
     ----------
@@ -84,6 +84,8 @@ def critic(z: Array, *, correlation_as: Literal["signed", "absolute"] = "signed"
 def variation(z: Array) -> Array:
     """Coefficient of variation 变异系数法: standard deviation over mean.
 
+    ``w = (sd / mean) / sum (sd / mean)``, sd with n - 1
+
     Parameters
     ----------
     z : (..., unit, indicator)
@@ -105,6 +107,8 @@ def variation(z: Array) -> Array:
 
 def standard_deviation(z: Array) -> Array:
     """Standard deviation: a child with a wider spread counts more.
+
+    ``w = sd / sum sd``, sd with n - 1
 
     Parameters
     ----------
@@ -168,7 +172,9 @@ def independence(z: Array) -> Array:
     return out
 
 
-def influence(z: Array, *, weights: Array, target: Literal["equal", "stated"] = "stated", measure: Literal["correlation", "squared"] = "squared") -> Array:
+def influence(
+    z: Array, *, weights: Array, target: Literal["equal", "stated"] = "stated", measure: Literal["correlation", "squared"] = "squared", tell: Tell = None
+) -> Array:
     """Weights under which each child has the influence on the parent it should have.
 
     Influence is the squared correlation of the child with the weighted mean of all (its linear main
@@ -184,11 +190,13 @@ def influence(z: Array, *, weights: Array, target: Literal["equal", "stated"] = 
         Influence to reach: the same for all, or in proportion to the stated weights.
     measure : {"correlation", "squared"}
         COINr balances correlations; squared correlations are shares of variance explained.
+    tell
+        Told how many children get weight 0.
 
     Returns
     -------
-    (..., indicator), summing to 1, none below 0. Where no such weights reach the targets, those that
-    come nearest. NaN with fewer than 3 units or a child without spread.
+    (..., indicator), summing to 1, none below 0. Where no such weights reach the targets, those
+    that come nearest by least squares of the correlations, up to a factor. NaN with fewer than 3 units or a child without spread.
 
     References
     ----------
@@ -208,6 +216,10 @@ def influence(z: Array, *, weights: Array, target: Literal["equal", "stated"] = 
         if full[at] >= 3 and (sd[at] > 0).all():  # correlations with the mean are C w / sd up to a factor: make them goal
             w = nnls(c[at] / np.outer(sd[at], np.ones(len(goal))), goal)[0]
             out[at] = w / w.sum() if w.sum() > 0 else np.nan
+            none = int((w == 0).sum())
+            if tell and none:
+                tell(f"{none} children get weight 0: correlated with the others as they are, they have more than their influence without it.",
+                     f"{none} 个下级权重为 0：其与其余下级相关，不加权时影响力已超过目标。")  # fmt: skip
     return out
 
 

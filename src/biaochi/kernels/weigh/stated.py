@@ -108,6 +108,8 @@ def ahp(
 ) -> Array:
     """Analytic hierarchy process 层次分析法: weights from comparisons of the children two by two.
 
+    ``A w = lambda_max w``; ``CR = (lambda_max - n) / (n - 1) / RI(n)``
+
     Parameters
     ----------
     z : (..., unit, indicator)
