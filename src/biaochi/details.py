@@ -55,6 +55,32 @@ def _sources(result: Result, method: str, p: int, u: int, i: int) -> Iterator[st
         yield str(result.panel.periods[there[there > p][0]])
 
 
+def availability(result: Result) -> list[dict[str, Any]]:
+    """What data each unit has in each period: values missing, values of 0, their shares, and whether it was screened out.
+
+    Parameters
+    ----------
+    result : Result
+
+    Returns
+    -------
+    list of dict
+        ``share`` is that of the indicators with a value before imputation, ``nonzero`` that of these values
+        that are not 0.
+    """
+    x = result.stages["denominated"]
+    there = ~np.isnan(x)
+    n, zero = there.sum(axis=-1), (there & (x == 0)).sum(axis=-1)
+    return [
+        {
+            "unit": unit.code, "period": str(period), "missing": int(x.shape[-1] - n[p, u]), "zero": int(zero[p, u]), "share": float(n[p, u] / x.shape[-1]),
+            "nonzero": float(1.0 - zero[p, u] / n[p, u]) if n[p, u] else None, "screened": bool(result.screened[p, u]),
+        }
+        for p, period in enumerate(result.panel.periods)
+        for u, unit in enumerate(result.panel.units)
+    ]  # fmt: skip
+
+
 def treated(result: Result) -> list[dict[str, Any]]:
     """Every treated cell: unit, period, indicator, value before and after, and what was done.
 

@@ -119,7 +119,7 @@ class Recipe:
     drop_indicators: tuple[str, ...] = ()
     """Indicators always screened out."""
     keep: tuple[str, ...] = ()
-    """Units never screened out for too little data (one without any value always is)."""
+    """Units never screened out for too little data; one without any value is, unless an imputer looks at other periods."""
     drop: tuple[str, ...] = ()
     """Units always screened out."""
     min_children: float = 0.0

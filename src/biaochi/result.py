@@ -144,6 +144,12 @@ class Result:
 
         return filled(self)
 
+    def availability(self) -> list[dict[str, Any]]:
+        """What data each unit has in each period, and whether it was screened out."""
+        from biaochi.details import availability
+
+        return availability(self)
+
     def treated(self) -> list[dict[str, Any]]:
         """Every treated cell: value before and after, and what was done."""
         from biaochi.details import treated

@@ -59,7 +59,7 @@ def screen_units(job: Job, x: Array) -> tuple[Array, Mask]:
     codes = [u.code for u in job.panel.units]
     keep, drop = (np.isin(codes, getattr(recipe, key)) for key in ("keep", "drop"))
     short = (share < recipe.min_share - 1e-12) | (nonzero < recipe.min_nonzero - 1e-12) | (least < recipe.min_branch_share - 1e-12)
-    job.screened = (short & ~keep) | drop | ~there.any(axis=-1)
+    job.screened = (short & ~keep) | drop | (~there.any(axis=-1) & ~(keep & _looks_back(job)))
     for p, u in np.argwhere(job.screened):
         code, period = codes[u], job.panel.periods[p]
         if drop[u]:
@@ -76,6 +76,11 @@ def screen_units(job: Job, x: Array) -> tuple[Array, Mask]:
         what = Text("no unit is left to score: all are dropped, or have too little data.", "没有可评分的单位：均被排除或数据不足。")
         refuse([Problem("nothing-to-score", what, Text("Lower min_share or shorten drop.", "请降低 min_share 或减少 drop。"), recipe.place)])
     return np.where(job.screened[..., None], np.nan, x), counts
+
+
+def _looks_back(job: Job) -> bool:
+    """Whether an imputer takes values from other periods, so that a unit that must be kept can be filled without any."""
+    return any(b.method.kernel.__module__.endswith("impute.time") for b in job.batches("impute"))
 
 
 def _branch_shares(job: Job, there: Mask) -> Array:

@@ -188,6 +188,27 @@ def test_what_was_filled_and_from_when():
     assert [row["source"] for row in line.filled()] == ["2019 2021"]
 
 
+def test_a_unit_kept_without_any_value_is_carried_over():
+    values = {k: v for k, v in rows().items() if k[:2] != ("2020", "u04")}
+    assert np.isnan(run(panel(values), impute="last").scores[1, 4, 0])
+    kept = run(panel(values), impute="last", keep=["u04"])
+    np.testing.assert_array_equal(kept.stages["imputed"][1, 4], kept.stages["denominated"][0, 4])
+    assert np.isnan(run(panel(values), impute="mean", keep=["u04"]).scores[1, 4, 0])
+    row = next(r for r in kept.availability() if (r["unit"], r["period"]) == ("u04", "2020"))
+    assert (row["missing"], row["share"], row["nonzero"], row["screened"]) == (7, 0.0, None, False)
+
+
+def test_what_models_fill_in_stays_possible():
+    tree = [replace(n, valid=(0.0, 20.0)) if n.code == "a1" else n for n in TREE]
+    values = {k: v for k, v in rows().items() if k[2] != "a1"}
+    values |= {k: values[k[0], k[1], "a2"] / 20.0 for k in rows() if k[2] == "a1" and k[1] != "u00"}
+    values |= {(p, "u00", "a2"): 1e6 for p in PERIODS}
+    r = biaochi.run(Framework(tree), panel(values), biaochi.variant(Recipe(), impute="regression"))
+    i = r.indicators.index("a1")
+    assert 0 <= r.stages["imputed"][0, 0, i] <= 20
+    assert "held within the valid range" in told(r, "held")
+
+
 def test_growth_leaves_the_first_period_open_and_says_so():
     r = run(normalise={"method": "growth", "over": "period", "rescale": True})
     assert np.isnan(r.scores[0]).all()
