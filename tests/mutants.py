@@ -12,7 +12,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 KERNELS = ROOT / "src" / "biaochi" / "kernels"
-TESTS = ["tests/golden/test_references.py", "tests/golden/test_coinr.py", "tests/golden/test_tai.py", "tests/engine/test_traits.py"]
+TESTS = [
+    "tests/golden/test_references_cells.py",
+    "tests/golden/test_references_weights.py",
+    "tests/golden/test_references_aggregates.py",
+    "tests/golden/test_coinr.py",
+    "tests/golden/test_tai.py",
+    "tests/engine/test_traits.py",
+]
 
 FAULTS = [
     ("impute/column.py", "out[..., here, :] = fill(x[..., here, :], counts=inside)", "out[..., here, :] = fill(x, counts=counts)[..., here, :]", "a group takes the mean of all"),
