@@ -85,7 +85,7 @@ def recipe_problems(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
         for node in framework.indicators if step in FOR_INDICATORS else _parents(framework):
             choice = recipe.choice(step, node.code, framework.levels[node.code], node.choice(step))
             treat = recipe.choice("treat", node.code, framework.levels[node.code], node.choice("treat"))
-            plain = node.goalposts is None and node.direction in (1, -1)
+            plain = node.goalposts is None and node.direction in (1, -1) and not _by_node(step, choice)
             if plain and (id(choice), id(treat)) in sound:
                 continue  # the recipe's own choice, already found sound
             found = list(_choice_problems(framework, recipe, step, node))
@@ -95,6 +95,13 @@ def recipe_problems(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
                 if (p.kind, p.what.en) not in said:  # one global mistake is one problem, not one for each indicator
                     said.add((p.kind, p.what.en))
                     yield p
+
+
+def _by_node(step: str, choice: Choice) -> bool:
+    """Whether a choice that is sound for one node may not be for the next: it names nodes, or posts of their own."""
+    method = REGISTRIES[step].get(str(choice.method))
+    named = {k for k, _ in choice.options} & {"comparisons", "points"}
+    return bool(named) or (method is not None and bool(method.posts))
 
 
 def _indicator_names(framework: Framework, recipe: Recipe) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
@@ -101,6 +102,7 @@ def _checked(step: str, called: str, function: Callable[..., Array]) -> Callable
 
     @functools.wraps(function)
     def call(x: Array, *rest: Array, **keywords: Any) -> Array:
+        x, rest = _read_only(x), tuple(map(_read_only, rest))
         wanted = {"weigh": x.shape[-1:], "aggregate": x.shape[:-1]}.get(step, x.shape)
         try:
             got = np.asarray(function(x, *rest, **keywords), float)
@@ -123,6 +125,13 @@ def _checked(step: str, called: str, function: Callable[..., Array]) -> Callable
     return call
 
 
+def _read_only(values: Array) -> Array:
+    """A view a function of one's own cannot write into."""
+    view = np.asarray(values).view()
+    view.flags.writeable = False
+    return view
+
+
 def changed_values(job: Job, before: Array, after: Array) -> Iterator[Problem]:
     """Observed values an imputer of one's own has changed: it may only fill gaps."""
     for p, u, i in np.argwhere(~np.isnan(before) & (before != after) & ~job.screened[..., None])[:20]:
@@ -133,9 +142,23 @@ def changed_values(job: Job, before: Array, after: Array) -> Iterator[Problem]:
 
 
 def _digest(function: Callable[..., Array]) -> str:
+    if isinstance(function, functools.partial):
+        return hashlib.sha256((_digest(function.func) + _told((function.args, sorted(function.keywords.items())))).encode()).hexdigest()
     try:
         text = inspect.getsource(function)
     except (OSError, TypeError):
         code = getattr(function, "__code__", None)
         text = repr((code.co_code, code.co_consts, code.co_names)) if code else repr(function)
-    return hashlib.sha256(text.encode()).hexdigest()
+    cells = [c.cell_contents for c in getattr(function, "__closure__", None) or ()]
+    return hashlib.sha256((text + _told((cells, getattr(function, "__defaults__", None)))).encode()).hexdigest()
+
+
+def _told(values: Any) -> str:
+    """What a function holds on to, as text without memory addresses."""
+    if isinstance(values, (list, tuple)):
+        return "[" + ",".join(map(_told, values)) + "]"
+    if isinstance(values, np.ndarray):
+        return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest() + str(values.shape)
+    if callable(values) and hasattr(values, "__code__"):
+        return _digest(values)
+    return re.sub(" at 0x[0-9a-f]+", "", repr(values))

@@ -296,7 +296,7 @@ def _targets(codes: list[str], targets: Mapping[str, float] | None) -> Array:
     for code in targets:
         if code not in codes:
             raise UnknownName(Text("node of the level", "该层节点"), code, codes)
-    wrong = [c for c in codes if not is_number(targets.get(c)) or not targets[c] >= 0]
+    wrong = [c for c in codes if not is_number(targets.get(c)) or not 0 <= targets[c] < np.inf]
     if wrong or not sum(targets.values()) > 0:
         raise BadOption("targets", f"need a number from 0 up for every node of the level; missing or wrong: {', '.join(wrong) or 'all are 0'}.",
                         f"该层每个节点都需不小于 0 的目标；缺失或有误：{'、'.join(wrong) or '全为 0'}。")  # fmt: skip
@@ -311,4 +311,5 @@ def _reweighted(framework: Framework, effective: Mapping[str, float]) -> Framewo
         kids = framework.children(node.code)
         if node.code not in whole and any(k.code in whole for k in kids):
             whole[node.code] = sum(whole.get(k.code, 0.0) for k in kids)
-    return Framework([replace(n, weight=whole[n.code]) if n.code in whole and n.parent is not None else n for n in framework.nodes])
+    alive = {n.code for n in framework.nodes if whole.get(str(n.parent), 0.0) > 0 or n.parent == framework.root.code}
+    return Framework([replace(n, weight=whole[n.code]) if n.code in whole and n.code in alive else n for n in framework.nodes])

@@ -92,14 +92,19 @@ class Result:
         at = {n.code: i for i, n in enumerate(self.nodes)}
         path = np.full(self.scores.shape, np.nan)
         path[..., 0] = 1.0
+        taken = self.scores.copy()
         for parent in self.nodes:
             name = self.recipe.choice("aggregate", parent.code, self.framework.levels[parent.code], parent.aggregate).method
             additive = Trait.ADDITIVE in AGGREGATORS[str(name)].traits
+            choice = self.recipe.choice("aggregate", parent.code, self.framework.levels[parent.code], parent.aggregate)
+            given = dict(choice.options).get("missing")
             for child in self.framework.children(parent.code):
                 i = at[child.code]
                 scored = np.where(np.isnan(self.scores[..., at[parent.code]]), np.nan, path[..., at[parent.code]])
                 path[..., i] = scored * self.shares[..., i] if additive else np.nan
-        return path * self.scores
+                if given is not None:  # a missing child adds what it was taken as
+                    taken[..., i] = np.where(np.isnan(taken[..., i]), float(given), taken[..., i])
+        return path * taken
 
     @property
     def fingerprints(self) -> dict[str, str]:

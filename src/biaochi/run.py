@@ -167,6 +167,7 @@ def treat(job: Job, x: Array, counts: Mask) -> Array:
         options = context.for_indicators(job, batch.method, [job.indicators[i] for i in batch.columns], batch.options, inside)
         got = batch.method.kernel(v.reshape(1, -1, v.shape[-1]) if together else v, **options)
         out[..., batch.columns] = got.reshape(v.shape)
+    out[np.isnan(x)] = np.nan  # a treatment fills nothing in, not even one's own
     job.marks[(x != out) & ~np.isnan(x)] |= TREATED
     _count(job, "lost", np.isnan(out) & ~np.isnan(x), Text("without a value after the treatment and left out", "经处理后无值，合成时未计入"))
     _count(job, "treated", (job.marks & TREATED) > 0, Text("changed by the treatment of outliers and skew", "经异常值与偏态处理"))
@@ -197,8 +198,9 @@ def normalise(job: Job, x: Array, counts: Mask) -> Array:
             unit_interval = True
         low, high = onto or job.recipe.range
         out[..., batch.columns] = z * (high - low) + low if unit_interval else z
+    out[np.isnan(x) | ~np.isfinite(out)] = np.nan  # nothing is filled in here, and nothing beyond what numbers hold is kept
     note_idle_posts(job)
-    undefined = ~np.isnan(x) & ~np.isfinite(out)
+    undefined = ~np.isnan(x) & np.isnan(out)
     return settle_undefined(job, out, undefined, still, counts) if undefined.any() else out
 
 
@@ -215,6 +217,9 @@ def weigh(job: Job, tree: Tree, parent: Node, counts: Mask) -> None:
         if job.recipe.weigh_period is None
         else counts & (np.arange(len(counts)) == context.position(job.panel.periods, job.recipe.weigh_period))[:, None]
     )
+    if not rows.any():
+        what = Text(f"no unit counts in {job.recipe.weigh_period}, which is to set the weights.", f"{job.recipe.weigh_period} 没有可用于确定权重的单位。")
+        refuse([Problem("no-weights", what, Text("Name another period under weigh_period.", "请在 weigh_period 中改用其他期。"), job.recipe.place)])
     outcome = _outcome(job, options)[rows] if "outcome" in options else None
     if options.get("among") == "indicators":
         leaves = [tree.at[n.code] for n in job.indicators]
@@ -239,6 +244,19 @@ def aggregate(job: Job, tree: Tree, parent: Node, counts: Mask) -> None:
     weights = tree.weights[at]
     name, options = choice_of(job.framework, job.recipe, "aggregate", parent)
     method = REGISTRIES["aggregate"][name]
+    if (weights < 0).any() and Trait.ADDITIVE not in method.traits:
+        what = Text(f"some weights under {parent.code!r} are below 0, which only an arithmetic mean can take; it has {method.label.en}.",
+                    f"{parent.code!r} 下有负权重，仅算术平均可用；当前为{method.label.zh}。")  # fmt: skip
+        refuse(
+            [
+                Problem(
+                    "negative-weights",
+                    what,
+                    Text('Use negative = "zero", or an arithmetic mean.', '请用 negative = "zero"，或改用算术平均。'),
+                    job.recipe.place,
+                )
+            ]
+        )
     z = tree.scores[..., at]
     there = ~np.isnan(z)
     if options.get("missing") is not None:

@@ -43,14 +43,14 @@ def settle_undefined(job: Job, z: Array, undefined: Mask, still: Mask, counts: M
     had = (undefined | ~np.isnan(z)) & counts[..., None]
     whole = among.any(axis=1) & (among == had).all(axis=1)
     timeless = np.array([not along_time(job, n) for n in job.indicators])
-    ruled = (still | (whole & timeless)) & undefined.any(axis=1) & (among.any(axis=1) | still)
+    ruled = (still | (whole & timeless)) & undefined.any(axis=1) & had.any(axis=1)
     cells = undefined & ruled[:, None]
     _tell_single(job, undefined & ~cells)
     if not cells.any():
         return z
     rule = job.recipe.constant
-    of = {"base": f"base period {job.recipe.base}", "pooled": "all periods"}.get(job.recipe.scale)
-    found = {(int(i), of or str(job.panel.periods[p]), bool(still[p, i])): None for p, i in np.argwhere(cells.any(axis=1))}
+    of = {"base": Text(f"base period {job.recipe.base}", f"基期 {job.recipe.base}"), "pooled": Text("all periods", "全部各期")}.get(job.recipe.scale)
+    found = {(int(i), of or Text(str(job.panel.periods[p]), str(job.panel.periods[p])), bool(still[p, i])): None for p, i in np.argwhere(cells.any(axis=1))}
     if rule == "refuse":
         refuse(_unscored(job, job.indicators[i], period, flat=flat) for i, period, flat in found)
     for i, period, flat in found:
@@ -62,8 +62,8 @@ def settle_undefined(job: Job, z: Array, undefined: Mask, still: Mask, counts: M
         )
         job.note(
             "constant",
-            f"{job.indicators[i].code} {why[0]} in {period}: {fate[0]} for all units.",
-            f"{job.indicators[i].code} 在 {period} {why[1]}：所有单位{fate[1]}。",
+            f"{job.indicators[i].code} {why[0]} in {period.en}: {fate[0]} for all units.",
+            f"{job.indicators[i].code} 在 {period.zh} {why[1]}：所有单位{fate[1]}。",
         )
     if rule == "missing":
         return np.where(cells, np.nan, z)
@@ -81,13 +81,13 @@ def _label(job: Job, node: Node) -> Text:
     return REGISTRIES["normalise"][choice_of(job.framework, job.recipe, "normalise", node)[0]].label
 
 
-def _unscored(job: Job, n: Node, period: str, *, flat: bool) -> Problem:
+def _unscored(job: Job, n: Node, period: Text, *, flat: bool) -> Problem:
     if flat:
-        what = Text(f"{n.code!r} has no spread in {period}: all units that count have the same value, or at most one has any.",
-                    f"{n.code!r} 在 {period} 没有差异：各单位取值相同，或至多一个单位有值。")  # fmt: skip
+        what = Text(f"{n.code!r} has no spread in {period.en}: all units that count have the same value, or at most one has any.",
+                    f"{n.code!r} 在 {period.zh} 没有差异：各单位取值相同，或至多一个单位有值。")  # fmt: skip
     else:
-        what = Text(f"{n.code!r} gets no score from {_label(job, n).en} in {period}: see its edge cases in docs/reference/methods.md.",
-                    f"{n.code!r} 在 {period} 无法以{_label(job, n).zh}计分：参见 docs/reference/methods.md 中的边界情形。")  # fmt: skip
+        what = Text(f"{n.code!r} gets no score from {_label(job, n).en} in {period.en}: see its edge cases in docs/reference/methods.md.",
+                    f"{n.code!r} 在 {period.zh} 无法以{_label(job, n).zh}计分：参见 docs/reference/methods.md 中的边界情形。")  # fmt: skip
     return Problem("constant", what, Text('Take it out, give it goalposts, or set constant = "missing" or a score in the recipe.',
                    '请移除该指标、设置固定上下限，或在方案中设 constant = "missing" 或一个分值。'), n.place)  # fmt: skip
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import biaochi
-from biaochi import BadInput, BadOption, Choice, Framework, Node, Optimum, Panel, Recipe, Unit, UnknownName
+from biaochi import BadInput, BadOption, Framework, Node, Optimum, Panel, Recipe, Unit
 from biaochi.checks import REGISTRIES
 
 PERIODS = ("2019", "2020", "2021")
@@ -188,6 +188,44 @@ def test_what_was_filled_and_from_when():
     assert [row["source"] for row in line.filled()] == ["2019 2021"]
 
 
+def test_every_parent_is_checked_for_what_names_nodes():
+    """Not the first one only: the rest may lack what it has."""
+    every = GIVEN["budget"]["points"]
+    assert kinds(weigh={"method": "budget", "points": [r for r in every if r[0] != "c2"]}) == {"no-judgement"}
+    with pytest.raises(BadInput) as e:
+        run(weigh={"method": "ahp", "comparisons": GIVEN["ahp"]["comparisons"][:3]})
+    assert len([p for p in e.value.problems if p.kind == "no-judgement"]) == 3, "A, B and C"
+    tree = [replace(n, target=9.0) if n.code == "a1" else n for n in TREE]
+    with pytest.raises(BadInput) as e:
+        biaochi.run(Framework(tree), LAB, biaochi.variant(Recipe(), normalise="distance_to_target"))
+    assert {p.kind for p in e.value.problems} == {"missing-option"}
+
+
+def test_an_unranked_unit_that_reports_first_stops_nobody():
+    values = {k: v for k, v in rows().items() if not (k[0] == "2021" and k[2] == "b2" and k[1] != "zREF")}
+    r = run(panel(values))
+    assert np.isnan(r.scores[2, :12, r.node_at("b2")]).all()
+    assert not np.isnan(r.scores[2, :12, 0]).any()
+
+
+def test_what_a_missing_child_was_taken_as_adds_to_the_index():
+    r = run(node={"C": {"aggregate": {"missing": 40}}})
+    leaves = [r.node_at(c) for c in r.indicators]
+    np.testing.assert_allclose(np.nansum(r.contributions[..., leaves], axis=-1)[:, :12], r.scores[:, :12, 0])
+
+
+def test_optimised_weights_may_leave_a_pillar_out():
+    values = rows()
+    for p in PERIODS:
+        for i, u in enumerate(UNITS):
+            values[p, u.code, "b2"] = values[p, u.code, "c1"] = values[p, u.code, "c2"] = 50.0 + i * i
+            values[p, u.code, "b1"] = 50.0 - i * i
+    r = run(panel(values), node={"b1": {"normalise": {"method": "goalposts", "low": -200, "high": 300}}})
+    found = biaochi.optimise_weights(r, 2, {c: 0.0 if c in ("c1", "c2") else 1.0 for c in r.indicators})
+    assert sum(found.weights.values()) == pytest.approx(1)
+    assert biaochi.run(found.framework, r.panel, r.recipe).scores.shape == r.scores.shape
+
+
 def test_a_unit_kept_without_any_value_is_carried_over():
     values = {k: v for k, v in rows().items() if k[:2] != ("2020", "u04")}
     assert np.isnan(run(panel(values), impute="last").scores[1, 4, 0])
@@ -300,80 +338,6 @@ def test_main_effect_sees_what_a_line_does_not():
     assert main_effect(x, x**2) > 0.99
     assert np.corrcoef(x, x**2)[0, 1] ** 2 < 1e-12
     assert main_effect(x, np.random.default_rng(0).normal(size=200)) < 0.1
-
-
-# --- own functions --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def registered():
-    before = {step: dict(registry) for step, registry in REGISTRIES.items()}
-    yield
-    for step, registry in REGISTRIES.items():
-        for name in registry.keys() - before[step].keys():
-            del registry[name]  # type: ignore[attr-defined]
-
-
-@pytest.mark.usefixtures("registered")
-def test_functions_of_ones_own_in_every_step():
-    def fill(x, *, counts, value: float = 7.0):
-        return np.where(np.isnan(x), value, x)
-
-    def square(x):
-        return x**2
-
-    def half(x, ref, *, signs):
-        return x / 2
-
-    def stated(z, *, weights):
-        return weights**2
-
-    def middle(z, w, *, counts, cut: int = 0):
-        return np.nanmedian(z, axis=-1)
-
-    choices = {
-        "impute": biaochi.own("impute", fill, value=9.0), "treat": biaochi.own("treat", square), "normalise": biaochi.own("normalise", half),
-        "weigh": biaochi.own("weigh", stated), "aggregate": biaochi.own("aggregate", middle, cut=0),
-    }  # fmt: skip
-    recipe = Recipe(**choices)
-    r = biaochi.run(FRAMEWORK, LAB, recipe)
-    assert r.scores[1, 3, r.node_at("a1")] == 81 / 2
-    assert r.weights[r.node_at("A")] == pytest.approx(4 / 6)
-    assert biaochi.run(FRAMEWORK, LAB, Recipe.from_dict({k: c.to_dict() for k, c in choices.items()})).scores.tobytes() == r.scores.tobytes()
-
-    def fill(x, *, counts, value: float = 7.0):
-        return np.where(np.isnan(x), value + 1, x)
-
-    assert Recipe(impute=biaochi.own("impute", fill)).fingerprint != Recipe(impute=Choice(choices["impute"].method)).fingerprint
-
-
-@pytest.mark.usefixtures("registered")
-@pytest.mark.parametrize(
-    ("step", "function", "said"),
-    [
-        ("impute", lambda x: x * 2, "turned"),
-        ("impute", lambda x: x[:1], "shape"),
-        ("treat", lambda x: 1 / 0, "ZeroDivisionError"),
-        ("normalise", lambda x, ref: x / 0, "finite"),
-        ("weigh", lambda z: np.full(z.shape[-1], -1.0), "from 0 up"),
-        ("weigh", lambda z: np.ones(99), "shape"),
-        ("aggregate", lambda z, w: 5.0, "shape"),
-        ("aggregate", lambda z, w: z, "shape"),
-    ],
-)
-def test_own_functions_are_held_to_their_step(step, function, said):
-    with pytest.raises(BadInput, match=said), np.errstate(all="ignore"):
-        biaochi.run(FRAMEWORK, LAB, Recipe(**{step: biaochi.own(step, function)}))
-
-
-def test_own_functions_that_cannot_be_used():
-    for step, function, error in (
-        ("treat", 5, BadOption), ("treat", lambda y: y, BadOption), ("weigh", lambda z, *, counts: z, BadOption), ("aggregate", lambda *z: z, BadOption),
-        ("score", lambda x: x, UnknownName),
-    ):  # fmt: skip
-        with pytest.raises(error):
-            biaochi.own(step, function)
-    assert "unknown-method" in kinds(impute="own:fill@0123456789ab")
 
 
 def test_judgements_from_tables(folder):

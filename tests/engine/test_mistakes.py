@@ -28,6 +28,8 @@ MISTAKES = {
     "an outcome that is none": ({"weigh": {"method": "regression", "outcome": "I"}}, "unknown-series"),
     "a reference unit that is none": ({"normalise": {"method": "distance_to_unit", "unit": "zz"}}, "unknown-unit"),
     "a base that is none": ({"normalise": {"method": "base_index", "base": "1999"}}, "unknown-period"),
+    "weights from a period in which nobody counts": ({"weigh": "entropy", "weigh_period": "2020", "drop": [f"u{i:02d}" for i in range(12)], "keep": []}, "nothing-to-score"),
+    "negative weights under a rule that takes none": ({"weigh": {"method": "pca", "negative": "keep"}, "aggregate": "electre"}, "negative-weights"),
     "a period for weights that is none": ({"weigh": "entropy", "weigh_period": "1999"}, "unknown-period"),
     "an indicator to drop that is none": ({"drop_indicators": ["zz"]}, "unknown-indicator"),
     "all indicators dropped": ({"drop_indicators": ["a1", "a2", "a3", "b1", "b2", "c1", "c2"]}, "nothing-to-score"),
