@@ -44,7 +44,7 @@ def method_rows(result: Result, lang: Lang) -> list[tuple[str, str, str]]:
         for n in nodes:
             name, options = choice_of(result.framework, recipe, step, n)
             method = REGISTRIES[step][name]
-            told = ", ".join(f"{k} = {v}" for k, v in sorted(options.items()) if k not in (method.posts or ()))
+            told = ", ".join(f"{k} = {_told(v, lang)}" for k, v in sorted(options.items()) if k not in (method.posts or ()))
             used.setdefault(method.label.to(lang) + (f" ({told})" if told else ""), []).append(n.name(lang))
         for label, members in used.items():
             whom = _all(len(members), "node", "个节点").to(lang) if len(used) == 1 else ("、" if lang == "zh" else ", ").join(members)
@@ -74,11 +74,29 @@ def _all(n: int, noun: str, zh: str) -> Text:
     return Text(f"all {n:,} {noun}s" if n != 1 else f"the one {noun}", f"全部 {n} {zh}")
 
 
+def _told(value: Any, lang: Lang) -> str:
+    """An option's value; what experts said is counted, not listed."""
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        return Text(f"{len(value)} judgements", f"{len(value)} 条判断").to(lang)
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 def _screening(result: Result) -> Text:
-    share = result.recipe.min_share
-    if not share:
-        return Text("units with any value", "有任一数据的单位")
-    return Text(f"units with at least {share:.0%} of their indicators", f"指标可得率不低于 {share:.0%} 的单位")
+    r = result.recipe
+    en, zh = [], []
+    for least, words in (
+        (r.min_share, ("{} of their indicators", "指标可得率不低于 {}")),
+        (r.min_nonzero, ("{} of their values not 0", "非零值不低于 {}")),
+        (r.min_branch_share, (f"{{}} of the indicators in every branch of level {r.branch_level}", f"第 {r.branch_level} 层各分支可得率不低于 {{}}")),
+    ):
+        if least:
+            en.append(words[0].format(f"{least:.0%}"))
+            zh.append(words[1].format(f"{least:.0%}"))
+    left = [*r.drop], [*r.keep]
+    said = Text("units with at least " + " and ".join(en), "、".join(zh) + " 的单位") if en else Text("units with any value", "有任一数据的单位")
+    more = (f"; never {', '.join(left[0])}" if left[0] else "") + (f"; always {', '.join(left[1])}" if left[1] else "")
+    more_zh = (f"；排除 {'、'.join(left[0])}" if left[0] else "") + (f"；保留 {'、'.join(left[1])}" if left[1] else "")
+    return Text(said.en + more, said.zh + more_zh)
 
 
 def _rules(result: Result) -> list[Text]:
@@ -94,7 +112,16 @@ def _rules(result: Result) -> list[Text]:
         if recipe.decimals is None
         else Text(f"; scores are rounded to {recipe.decimals} decimals first", f"；先将得分四舍五入到 {recipe.decimals} 位小数")
     )
+    more = []
+    if recipe.treat_over == "pooled":
+        more.append(Text("Outliers and skew are looked for over all periods together.", "异常值与偏态按各期合并处理。"))
+    if recipe.weigh_period:
+        more.append(Text(f"Weights from data are those of {recipe.weigh_period}.", f"数据驱动的权重取自 {recipe.weigh_period}。"))
+    if recipe.min_indicator_share or recipe.min_indicator_nonzero or recipe.drop_indicators:
+        more.append(Text(f"Indicators are used with at least {recipe.min_indicator_share:.0%} of their values, {recipe.min_indicator_nonzero:.0%} of these not 0; dropped: {', '.join(recipe.drop_indicators) or 'none'}.",
+                         f"指标须有不低于 {recipe.min_indicator_share:.0%} 的值，其中非零不低于 {recipe.min_indicator_nonzero:.0%}；排除：{'、'.join(recipe.drop_indicators) or '无'}。"))  # fmt: skip
     return [
+        *more,
         Text(f"A node needs {recipe.min_children:.0%} of its children to have a score; weights of the others are renormalised.",
              f"节点须有 {recipe.min_children:.0%} 的下级有得分；缺失者的权重按比例分摊。"),
         Text(f"Indicators whose scale has no spread: {constant.en}.", f"尺度没有差异的指标：{constant.zh}。"),
