@@ -17,6 +17,7 @@ TESTS = [
     "tests/golden/test_references_weights.py",
     "tests/golden/test_references_aggregates.py",
     "tests/golden/test_coinr.py",
+    "tests/golden/test_coinr_data.py",
     "tests/golden/test_tai.py",
     "tests/engine/test_traits.py",
 ]
@@ -36,7 +37,7 @@ FAULTS = [
     ("moments.py", "number(x) - np.asarray(ddof, float)", "number(x)", "n in place of n - 1"),
     ("moments.py", "low + (high - low) * (at - below)", "low", "another type of quantile"),
     ("normalise/scale.py", "return ratio(x - average(ref), deviation(ref, ddof)) * sd + mean", "return ratio(x - average(x), deviation(ref, ddof)) * sd + mean", "the values centre themselves"),
-    ("normalise/ratio.py", "np.where(np.asarray(signs) > 0, ratio(x, r), ratio(r, x))", "ratio(x, r)", "COINr's fraction of the maximum"),
+    ("normalise/ratio.py", "return np.where(np.asarray(signs) > 0, up, down)", "return up", "COINr's fraction of the maximum"),
     ("normalise/order.py", 'side="right"', 'side="left"', "a class begins one step late"),
     ("normalise/time.py", '"symmetric": (v + b) / 2', '"symmetric": v + b', "growth bounded by 100"),
     ("normalise/efficacy.py", "ratio(x - low, high - low) * span + floor", "np.clip(ratio(x - low, high - low), 0, 1) * span + floor", "efficacy is clipped"),
