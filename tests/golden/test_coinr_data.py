@@ -1,6 +1,5 @@
 """Screening, denominators, influence and gaps on ASEM; reference: COINr 1.1.14 (see SOURCE.md), and where it is wrong, what is right."""
 
-import csv
 from dataclasses import replace
 
 import numpy as np
@@ -8,35 +7,12 @@ import pytest
 
 import biaochi
 from biaochi.kernels.impute import IMPUTERS
-from tests.conftest import GOLDEN
-
-COINR = GOLDEN / "coinr"
-
-
-def table(name: str) -> list[dict[str, str]]:
-    with open(COINR / f"{name}.csv", newline="") as f:
-        return list(csv.DictReader(f))
-
-
-def num(text: str) -> float:
-    return float(text.replace("NA", "nan").replace("NaN", "nan"))
-
-
-def close(got, want, rtol=1e-12, atol=1e-300):
-    np.testing.assert_allclose(got, want, rtol=rtol, atol=atol, equal_nan=True)
+from tests.golden.test_coinr import close, num, rerun, table, units
 
 
 @pytest.fixture(scope="module")
 def project():
     return biaochi.load("asem")
-
-
-def rerun(project, framework=None, **changes):
-    return biaochi.run(framework or project.framework, project.panel, biaochi.variant(project.recipe, **changes))
-
-
-def units(result):
-    return [u.code for u in result.panel.units]
 
 
 # --- screening, denominators, influence -----------------------------------------------------------
