@@ -29,9 +29,14 @@ _HOME = {
     "Result": "result",
     "Unit": "units",
     "UnknownName": "errors",
+    "CommonWeights": "frontier",
+    "Frontier": "frontier",
     "Influence": "importance",
     "Imputations": "multiple",
     "Optimised": "importance",
+    "Limits": "limits",
+    "common_weights": "frontier",
+    "frontier": "frontier",
     "denominator_correlations": "importance",
     "evaluate": "run",
     "explain": "explain",
@@ -61,7 +66,9 @@ if TYPE_CHECKING:
     from biaochi.files.tree import read_framework
     from biaochi.formula import BadFormula
     from biaochi.framework import Framework
+    from biaochi.frontier import CommonWeights, Frontier, common_weights, frontier
     from biaochi.importance import Influence, Optimised, denominator_correlations, influence, optimise_weights
+    from biaochi.limits import Limits
     from biaochi.multiple import Imputations, impute_many
     from biaochi.node import Node, Optimum
     from biaochi.panel import Panel

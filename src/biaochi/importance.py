@@ -68,7 +68,7 @@ def influence(result: Result, of: str | None = None, *, level: int | None = None
     .. [2] Paruolo, Saisana and Saltelli, JRSS A 176 (2013) 609-634.
     """
     top = result.nodes[result.node_at(of)]
-    codes = _below(result, top.code, level)
+    codes = below(result, top.code, level)
     x, y = _scores(result, codes, top.code, period)
     weights = _weights(result, codes, top.code)
     r = correlation(np.column_stack([x, y]))[:-1, -1]
@@ -170,7 +170,7 @@ def optimise_weights(
     from scipy.optimize import nnls
 
     root = result.nodes[0].code
-    codes = _below(result, root, level)
+    codes = below(result, root, level)
     goal = _targets(codes, targets)
     for node in result.nodes:
         name, _ = choice_of(result.framework, result.recipe, "aggregate", node)
@@ -254,14 +254,15 @@ def denominator_correlations(result: Result, *, threshold: float = 0.6, period: 
     return sorted(out, key=lambda row: (str(row["indicator"]), str(row["series"])))
 
 
-def _below(result: Result, top: str, level: int | None) -> list[str]:
-    below = [n.code for n in result.framework.walk(top) if n.code != top]
+def below(result: Result, top: str, level: int | None) -> list[str]:
+    """Codes of the nodes below one: its children, or those of a level."""
+    under = [n.code for n in result.framework.walk(top) if n.code != top]
     wanted = result.framework.levels[top] + 1 if level is None else level
-    codes = [c for c in below if result.framework.levels[c] == wanted]
-    if not below:
+    codes = [c for c in under if result.framework.levels[c] == wanted]
+    if not under:
         raise BadOption("influence", f"needs a node with children; {top!r} is an indicator.", f"需要有下级的节点；{top!r} 是指标。")
     if not codes:
-        levels = sorted({result.framework.levels[c] for c in below})
+        levels = sorted({result.framework.levels[c] for c in under})
         raise BadOption("level", f"must be one of {levels} for nodes below {top!r}; got {wanted!r}.", f"{top!r} 之下的层级为 {levels}；得到 {wanted!r}。")
     return codes
 

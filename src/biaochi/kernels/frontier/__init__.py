@@ -1,0 +1,1 @@
+"""Benefit of the doubt (data envelopment): forms, and the linear programs they pose."""
