@@ -45,7 +45,7 @@ FAULTS = [
     ("weigh/spread.py", "np.sqrt(goal / goal.sum())", "(goal / goal.sum())", "influence of the wrong power"),
     ("weigh/stated.py", "shares.mean(axis=0)", "shares[0]", "one expert decides"),
     ("weigh/stated.py", "np.diag(n - said.sum(axis=1))", "np.eye(n)", "missing comparisons count as nothing"),
-    ("weigh/factors.py", "across = 2.0 * (u @ v) - 2.0 * u.sum() * v.sum() / n", "across = 2.0 * (u @ v)", "quartimax in place of varimax"),
+    ("structure/components.py", "across = 2.0 * (u @ v) - 2.0 * u.sum() * v.sum() / n", "across = 2.0 * (u @ v)", "quartimax in place of varimax"),
     ("aggregate/mean.py", "m - off if penalty", "m + off if penalty", "imbalance is rewarded"),
     ("aggregate/mean.py", "2.0 * below + share - 1.0", "2.0 * below + share", "a wrong capacity"),
     ("aggregate/ideal.py", "return ratio(down, up + down)", "return ratio(up, up + down)", "closeness to the worst"),

@@ -30,6 +30,14 @@ _HOME = {
     "Unit": "units",
     "UnknownName": "errors",
     "CommonWeights": "frontier",
+    "Correlations": "coherence",
+    "Factors": "coherence",
+    "Reliability": "coherence",
+    "Thresholds": "coherence",
+    "correlations": "coherence",
+    "factors": "coherence",
+    "reliability": "coherence",
+    "statistics": "coherence",
     "Frontier": "frontier",
     "Influence": "importance",
     "Imputations": "multiple",
@@ -57,6 +65,7 @@ _HOME = {
 __all__ = ["__version__", *sorted(_HOME)]
 
 if TYPE_CHECKING:
+    from biaochi.coherence import Correlations, Factors, Reliability, Thresholds, correlations, factors, reliability, statistics
     from biaochi.custom import own
     from biaochi.errors import BadInput, BadOption, BiaochiError, MissingExtra, Place, Problem, UnknownName
     from biaochi.explain import Explanation, explain

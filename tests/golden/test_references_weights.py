@@ -207,7 +207,7 @@ def test_combinations_by_their_formulas():
 def test_varimax_is_statsmodels():
     from statsmodels.multivariate.factor_rotation import rotate_factors
 
-    from biaochi.kernels.weigh.factors import varimax
+    from biaochi.kernels.structure.components import varimax
 
     loadings = np.random.default_rng(6).normal(size=(8, 3))
     size = np.linalg.norm(loadings, axis=1, keepdims=True)

@@ -52,7 +52,8 @@ def raw() -> np.ndarray:
 def test_factors_of_tables_16_and_17():
     """Eigenvalues 3.3 1.7 1.0 0.9 ... with 41.9 21.8 12.3 11.1 6.0 3.7 2.2 0.9 % of the variance; four factors
     are kept, and of these patents load 0.07 0.97 0.06 0.06 (0.67 of the second one's sum of squares)."""
-    from biaochi.kernels.weigh.factors import _components, factor, varimax
+    from biaochi.kernels.structure.components import varimax
+    from biaochi.kernels.weigh.factors import _components, factor
 
     z = raw()
     ((_, values, vectors),) = _components(z)

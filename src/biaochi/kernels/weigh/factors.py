@@ -8,6 +8,7 @@ import numpy as np
 
 from biaochi.errors import Text
 from biaochi.kernels.moments import covariance
+from biaochi.kernels.structure.components import varimax
 from biaochi.method import Array, Method, Tell, Trait
 
 
@@ -98,44 +99,6 @@ def factor(z: Array, *, eigenvalue: float = 0.85, variance: float = 0.1, cumulat
         if tell:
             tell(f"{m} factors kept, {share[:m].sum():.0%} of the variance.", f"保留 {m} 个因子，解释 {share[:m].sum():.0%} 的方差。")
     return out
-
-
-def varimax(loadings: Array, *, sweeps: int = 500, tolerance: float = 1e-12) -> Array:
-    """Turn factors so that each has few large loadings (Kaiser's varimax, rows normalised).
-
-    Parameters
-    ----------
-    loadings : (indicator, factor)
-    sweeps : int
-        Rounds over all pairs of factors, at most; each pair is turned by the angle that is best for it.
-    tolerance : float
-        Stop when no angle (in radians) is larger.
-
-    Returns
-    -------
-    (indicator, factor), the same communalities.
-
-    References
-    ----------
-    .. [1] Kaiser, Psychometrika 23 (1958) 187-200.
-    """
-    size = np.sqrt((loadings**2).sum(axis=1, keepdims=True))
-    a = loadings / np.where(size > 0, size, 1.0)
-    n, m = a.shape
-    for _ in range(sweeps):
-        largest = 0.0
-        for p in range(m):
-            for q in range(p + 1, m):
-                x, y = a[:, p].copy(), a[:, q].copy()
-                u, v = x * x - y * y, 2.0 * x * y
-                across = 2.0 * (u @ v) - 2.0 * u.sum() * v.sum() / n
-                along = u @ u - v @ v - (u.sum() ** 2 - v.sum() ** 2) / n
-                angle = np.arctan2(across, along) / 4.0 if max(abs(across), abs(along)) > 1e-14 else 0.0
-                a[:, p], a[:, q] = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
-                largest = max(largest, abs(float(angle)))
-        if largest <= tolerance:
-            break
-    return np.asarray(a * size)
 
 
 def _components(z: Array) -> list[tuple[tuple[int, ...], Array, Array]]:

@@ -1,0 +1,1 @@
+"""How indicators hang together: association, reliability, components."""
