@@ -29,7 +29,10 @@ _HOME = {
     "Result": "result",
     "Unit": "units",
     "UnknownName": "errors",
+    "Audit": "audit",
     "CommonWeights": "frontier",
+    "Flag": "audit",
+    "audit": "audit",
     "Correlations": "coherence",
     "Factors": "coherence",
     "Reliability": "coherence",
@@ -65,6 +68,7 @@ _HOME = {
 __all__ = ["__version__", *sorted(_HOME)]
 
 if TYPE_CHECKING:
+    from biaochi.audit import Audit, Flag, audit
     from biaochi.coherence import Correlations, Factors, Reliability, Thresholds, correlations, factors, reliability, statistics
     from biaochi.custom import own
     from biaochi.errors import BadInput, BadOption, BiaochiError, MissingExtra, Place, Problem, UnknownName

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import locale
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from biaochi import __version__
+from biaochi.cli_words import in_chinese, usage_message
 from biaochi.errors import BadInput, BiaochiError, Lang, Place, Problem, Text, UnknownName
 
 FINE, BAD_INPUT, WRONG_USAGE = 0, 1, 2
@@ -67,6 +67,8 @@ def _exit_code(lang: Lang) -> int:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON (see docs/reference/json.md).")
 period_option = click.option("--period", metavar="PERIOD", help="The period to show, the last one by default; --json has all.")
+out_option = click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Folder for the files; ./results/NAME by default.")
+no_files_option = click.option("--no-files", is_flag=True, help="Write no files.")
 lang_option = click.option("--lang", type=click.Choice(["zh", "en"]), expose_value=False, help="Language of the output; the locale's by default.")
 
 
@@ -80,8 +82,8 @@ def cli() -> None:
 @cli.command()
 @click.argument("project", metavar="PROJECT")
 @period_option
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Folder for the files; ./results/NAME by default.")
-@click.option("--no-files", is_flag=True, help="Write no files.")
+@out_option
+@no_files_option
 @click.option("--top", type=click.IntRange(1), default=60, metavar="N", help="Rows of the ranking to show, 60 by default.")
 @json_option
 @lang_option
@@ -124,6 +126,19 @@ def explain(lang: Lang, project: str, unit: str, node: str | None, period: str |
         _print_json({"notice": notice or None, **told.to_dict(lang)})
     else:
         click.echo("\n".join([*([notice] if notice else []), *told.lines(lang)]))
+
+
+@cli.command()
+@click.argument("project", metavar="PROJECT")
+@period_option
+@out_option
+@no_files_option
+@json_option
+@lang_option
+@click.pass_obj
+def audit(lang: Lang, project: str, period: str | None, out: Path | None, no_files: bool, as_json: bool) -> None:
+    """Audit statistics and coherence: every figure beside its threshold and source."""
+    _audit(project, period, out, no_files, as_json, lang)
 
 
 @cli.command()
@@ -177,86 +192,9 @@ def new(lang: Lang, folder: Path, as_json: bool) -> None:
     _tell_made(folder, new_project(folder), as_json, lang)
 
 
-CHINESE = {
-    "cli": "标尺：由指标体系和数据计算综合指数。",
-    "cli.epilog": "PROJECT 为含 biaochi.toml 的文件夹、工作簿（.xlsx）或示例名称。",
-    "run": "计算得分和位次，生成工作簿和 HTML 报告。",
-    "check": "列出项目的全部问题：文件、行、列及改法。",
-    "explain": "展示某单位从原始值到得分的每个数字。",
-    "methods": "列出各步骤的方法，或某方法的选项。",
-    "example": "列出自带示例，或将其复制到文件夹。",
-    "new": "新建一个可直接运行、带注释的项目文件夹。",
-    "--json": "输出 JSON（格式见 docs/reference/json.md）。",
-    "--period": "显示哪一期，默认最近一期；--json 含全部各期。",
-    "--lang": "输出语言，默认随系统区域设置。",
-    "--out": "输出文件夹，默认 ./results/名称。",
-    "--no-files": "不写文件。",
-    "--top": "排名表显示的行数，默认 60。",
-    "--version": "显示版本并退出。",
-    "--help": "显示本帮助并退出。",
-}
-"""Help in Chinese, by command and option; a test holds it complete."""
-
-
-class _ChineseFormatter(click.HelpFormatter):
-    """Help with Chinese headings."""
-
-    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-        super().write_usage(prog, args.replace("OPTIONS", "选项").replace("COMMAND", "命令").replace("ARGS", "参数"), "用法：")
-
-    def write_heading(self, heading: str) -> None:
-        super().write_heading({"Options": "选项", "Commands": "命令"}.get(heading, heading))
-
-
-class _ChineseContext(click.Context):
-    formatter_class = _ChineseFormatter
-
-
 def build(lang: Lang) -> click.Group:
     """The command tree with its help in one language."""
-    if lang == "en":
-        return cli
-    import copy
-
-    group = copy.deepcopy(cli)
-    group.epilog = CHINESE["cli.epilog"]
-    for command in (group, *group.commands.values()):
-        command.help = command.short_help = CHINESE[str(command.name)]
-        command.context_class = _ChineseContext
-        helper = command.get_help_option(click.Context(command))
-        for option in [*command.params, helper]:
-            if isinstance(option, click.Option):
-                option.help = CHINESE[option.opts[0]]
-    return group
-
-
-def usage_message(e: click.UsageError, lang: Lang) -> str:
-    """What is wrong with the command as typed, and where help is."""
-    said = e.format_message()
-    if lang == "zh":
-        said = _usage_in_chinese(e, said)
-    path = e.ctx.command_path if e.ctx else "biaochi"
-    return Text(f"{said}\nHelp: {path} --help", f"{said}\n帮助：{path} --help").to(lang)
-
-
-def _usage_in_chinese(e: click.UsageError, said: str) -> str:
-    """The same in Chinese; click's own words only where there is nothing better."""
-    names = re.findall("'([^']+)'", said)
-    first = names[0] if names else ""
-    if isinstance(e, click.NoSuchOption):
-        return f"没有选项 {e.option_name}。" + (f"是否想写 {'、'.join(e.possibilities)}？" if e.possibilities else "")
-    if isinstance(e, click.MissingParameter) and e.param is not None:
-        return f"缺少参数 {e.param.make_metavar(e.ctx or click.Context(cli))}。"
-    if isinstance(e, click.BadParameter) and e.param is not None:
-        return f"{e.param.opts[0]} 的取值不对。"
-    for words, chinese in (
-        ("No such command", f"没有命令 {first}。"),
-        ("unexpected extra argument", "参数过多。"),
-        ("requires an argument", f"选项 {first} 需要取值。"),
-    ):
-        if words in said:
-            return chinese
-    return said
+    return cli if lang == "en" else in_chinese(cli)
 
 
 def _run(source: str, period: str | None, out: Path | None, no_files: bool, top: int, as_json: bool, lang: Lang) -> None:
@@ -284,6 +222,29 @@ def _run(source: str, period: str | None, out: Path | None, no_files: bool, top:
     from biaochi.reports.terminal import print_result
 
     print_result(project, result, agreement, written, lang, period=period, top=top)
+
+
+def _audit(source: str, period: str | None, out: Path | None, no_files: bool, as_json: bool, lang: Lang) -> None:
+    from biaochi.audit import audit
+    from biaochi.files.project import load
+    from biaochi.run import evaluate
+
+    project = load(source)
+    result = evaluate(project)
+    found = audit(result, period=period)
+    written: list[Path] = []
+    if (out or not as_json) and not no_files:
+        from biaochi.reports import in_folder
+        from biaochi.reports.audit import write_audit
+
+        page = {f"{project.name}-audit.html": lambda path: write_audit(project, result, path, lang=lang, found=found)}
+        written = in_folder(out or Path("results") / project.name, page)
+    if as_json:
+        _print_json({"schema": "biaochi.audit/1", "notice": project.notice.to(lang) or None, **found.to_dict(), "files": [str(p) for p in written]})
+        return
+    from biaochi.reports.terminal import print_audit
+
+    print_audit(project, found, written, lang)
 
 
 def _check(source: str, as_json: bool, lang: Lang) -> int:

@@ -38,6 +38,8 @@ class Thresholds:
     """Size of the correlation with a series of size."""
     low: float = 0.3
     """Least correlation with the parent."""
+    own: float = 0.0
+    """By so much may another node of the parent's level correlate more than the parent does."""
     negative: float = -0.4
     """Correlations between siblings below this pull apart."""
     high: float = 0.92
@@ -69,6 +71,7 @@ SOURCES: dict[str, Text] = {
     "unique": Text("COINr 1.1.14, get_stats", "COINr 1.1.14 get_stats"),
     "denominator": Text("COINr 1.1.14, get_denom_corr", "COINr 1.1.14 get_denom_corr"),
     "low": Text("JRC audits: an indicator should correlate with its group by more than 0.3", "JRC 审计惯例：指标与所属组的相关应大于 0.3"),
+    "own": Text("JRC audits: an indicator should go with its own group most", "JRC 审计惯例：指标应与所属组相关最高"),
     "negative": Text("COINr 1.1.14, plot_corr", "COINr 1.1.14 plot_corr"),
     "high": Text("JRC audits: above 0.92 redundant", "JRC 审计惯例：高于 0.92 视为重复"),
     "alpha": Text("Nunnally 1978; OECD/JRC Handbook 2008, p. 72", "Nunnally（1978）；OECD/JRC 手册（2008）第 72 页"),

@@ -9,7 +9,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from biaochi.cli import CHINESE, build
+from biaochi.cli import build
+from biaochi.cli_words import CHINESE
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,6 +68,7 @@ def test_run_json_fits_its_schema_and_writes_nothing(tmp_path):
     [
         ("check", ["check", "asem", "--json"]),
         ("explain", ["explain", "asem", "CHN", "--json"]),
+        ("audit", ["audit", "asem", "--json"]),
         ("methods", ["methods", "--json"]),
         ("example", ["example", "--json"]),
         ("new", ["new", "p", "--json"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,17 +22,27 @@ def write_all(project: Project, result: Result, out: Path, lang: Lang, *, period
     from biaochi.reports.html import write_report
     from biaochi.reports.workbook import write_workbook
 
-    for name in (f"{project.name}.xlsx", f"{project.name}.html"):
+    def workbook(path: Path) -> None:
+        tell("writing the workbook", "生成工作簿")
+        write_workbook(project, result, path, lang=lang, period=period)
+
+    def report(path: Path) -> None:
+        tell("drawing the report", "生成报告")
+        write_report(project, result, path, lang=lang, period=period, tell=tell)
+
+    return in_folder(out, {f"{project.name}.xlsx": workbook, f"{project.name}.html": report})
+
+
+def in_folder(out: Path, files: Mapping[str, Callable[[Path], object]]) -> list[Path]:
+    """Write files into a folder by their writers; all appear together, or none does."""
+    for name in files:
         if (out / name).is_dir():
             what = Text("a folder of this name is in the way.", "存在同名文件夹。")
             refuse([Problem("in-the-way", what, Text("Remove it, or choose another --out.", "请移除，或另选 --out。"), Place(str(out / name)))])
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".writing-") as scratch:
-        tell("writing the workbook", "生成工作簿")
-        write_workbook(project, result, Path(scratch) / f"{project.name}.xlsx", lang=lang, period=period)
-        tell("drawing the report", "生成报告")
-        write_report(project, result, Path(scratch) / f"{project.name}.html", lang=lang, period=period, tell=tell)
-        made = sorted(Path(scratch).iterdir(), reverse=True)
-        for p in made:
-            os.replace(p, out / p.name)
-    return [out / p.name for p in made]
+        for name, write in files.items():
+            write(Path(scratch) / name)
+        for name in files:
+            os.replace(Path(scratch) / name, out / name)
+    return [out / name for name in files]

@@ -61,14 +61,27 @@ def write_report(
     UnknownName
         If there is no such period or unit.
     """
+    page = render("report.html.j2", **_page(project, result, lang, period, profiles, tell or (lambda en, zh: None)))
+    Path(path).write_text(page, encoding="utf-8")
+
+
+def render(template: str, **content: Any) -> str:
+    """A page from one of the templates beside this file."""
     try:
         import jinja2
     except ImportError:
         raise MissingExtra("jinja2", "plot") from None
-    source = files("biaochi.reports").joinpath("report.html.j2").read_text(encoding="utf-8")
-    env = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
-    page = env.from_string(source).render(**_page(project, result, lang, period, profiles, tell or (lambda en, zh: None)))
-    Path(path).write_text(page, encoding="utf-8")
+
+    def read(name: str) -> str:
+        return files("biaochi.reports").joinpath(name).read_text(encoding="utf-8")
+
+    env = jinja2.Environment(loader=jinja2.FunctionLoader(read), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    return env.get_template(template).render(**content)
+
+
+def live_script() -> str:
+    """The script that brings charts to life, safe inside a script element."""
+    return re.sub("</(?=script)", r"<\\/", script(), flags=re.IGNORECASE)
 
 
 def _page(project: Project, result: Result, lang: Lang, period: str | None, wanted: list[str] | None, tell: Callable[[str, str], None]) -> dict[str, Any]:
@@ -97,7 +110,7 @@ def _page(project: Project, result: Result, lang: Lang, period: str | None, want
         "profiles_note": Text(f"The first {len(shown)} of {len(units):,} units; write_report(..., profiles=[...]) in Python chooses others.", f"仅列前 {len(shown)} 个单位（共 {len(units)} 个）；在 Python 中可用 write_report(..., profiles=[...]) 指定。").to(lang)
         if wanted is None and len(units) > MOST_PROFILES else "",
         "method": method_rows(result, lang), "provenance": provenance(result, lang),
-        "notices": notices[:MOST_NOTICES], "notices_left_out": max(len(notices) - MOST_NOTICES, 0), "script": re.sub("</(?=script)", r"<\\/", script(), flags=re.IGNORECASE),
+        "notices": notices[:MOST_NOTICES], "notices_left_out": max(len(notices) - MOST_NOTICES, 0), "script": live_script(),
     }  # fmt: skip
 
 
@@ -117,9 +130,13 @@ def _figures(project: Project, result: Result, period: str, lang: Lang, lead: st
     }
     if project.boundaries:
         made["map"] = sketch_map(result, project.boundaries, period=period, lang=lang, title=Text(f"{index} on the map", f"{index}分布").to(lang), note=note)
-    titles = {k: c.to_dict()["title"]["text"] for k, c in made.items()}
-    out: dict[str, Any] = {k: {"id": f"fig-{k}", "title": titles[k], "svg": svg(c), "spec": _safe(spec(c))} for k, c in made.items()}
+    out: dict[str, Any] = {k: drawn(k, c) for k, c in made.items()}
     return {"map": None, **out}
+
+
+def drawn(name: str, chart: Any) -> dict[str, str]:
+    """A chart as SVG with the specification that makes it live."""
+    return {"id": f"fig-{name}", "title": chart.to_dict()["title"]["text"], "svg": svg(chart), "spec": _safe(spec(chart))}
 
 
 def _strengths(result: Result, period: str, lang: Lang) -> str:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Line
 
+from biaochi.audit import Audit
 from biaochi.compare import Agreement
 from biaochi.errors import Lang, Text
 from biaochi.files.project import Project
@@ -21,34 +22,61 @@ _BAR = 12
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
+def console() -> Console:
+    """Standard output; a file or a pipe has no width of its own."""
+    made = Console(highlight=False, markup=False, emoji=False)
+    narrow = not made.is_terminal and "COLUMNS" not in os.environ
+    return Console(highlight=False, markup=False, emoji=False, width=120) if narrow else made
+
+
+def print_audit(project: Project, found: Audit, written: list[Path], lang: Lang) -> None:
+    """What lies beyond its threshold, section by section."""
+    from biaochi.reports.audit import SECTIONS, summary
+
+    out = console()
+    out.print(Line(project.title.to(lang), style="bold"))
+    out.print(Text(f"{found.period} · {found.units} units that count · {len(found.statistics)} indicators", f"{found.period} 期 · {found.units} 个参与排名的单位 · {len(found.statistics)} 项指标").to(lang))  # fmt: skip
+    if project.notice.to(lang):
+        out.print(Line(project.notice.to(lang), style="yellow"), soft_wrap=True)
+    out.print(summary(found, lang), soft_wrap=True)
+    for title, kinds in SECTIONS.values():
+        told = [f for f in found.flags if f.kind in kinds]
+        if told:
+            out.print(Line(f"\n{title.to(lang)}", style="bold"))
+        for f in told:
+            out.print(f"· {f.text.to(lang)}", soft_wrap=True)
+    if written:
+        out.print("")
+    for path in written:
+        out.print(Text("wrote ", "已写出 ").to(lang) + str(path), soft_wrap=True)
+
+
 def print_result(project: Project, result: Result, agreement: Agreement | None, written: list[Path], lang: Lang, *, period: str | None, top: int) -> None:
     """Title, ranking of one period with first-level scores, agreement with published scores, notices, files."""
-    console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(highlight=False, markup=False, emoji=False, width=120)  # a file or a pipe has no width of its own
+    out = console()
     p = result.period_at(period)
 
     def say(en: str, zh: str) -> str:
         return Text(en, zh).to(lang)
 
-    console.print(Line(project.title.to(lang), style="bold"))
+    out.print(Line(project.title.to(lang), style="bold"))
     ranked = int((~np.isnan(result.ranks[p, :, 0])).sum())
-    console.print(say(f"{result.panel.periods[p]} · {ranked} units ranked · {len(result.indicators)} indicators",
+    out.print(say(f"{result.panel.periods[p]} · {ranked} units ranked · {len(result.indicators)} indicators",
                       f"{result.panel.periods[p]} 期 · {ranked} 个单位参与排名 · {len(result.indicators)} 项指标"))  # fmt: skip
     if project.notice.to(lang):
-        console.print(Line(project.notice.to(lang), style="yellow"), soft_wrap=True)
-    console.print(_ranking(result, p, lang, top, console.width))
+        out.print(Line(project.notice.to(lang), style="yellow"), soft_wrap=True)
+    out.print(_ranking(result, p, lang, top, out.width))
     hidden = len(result.panel.units) - top
     if hidden > 0:
-        console.print(say(f"… {hidden:,} more units: use --top, or see the workbook.", f"……另有 {hidden:,} 个单位，可用 --top 显示，或见工作簿。"))
+        out.print(say(f"… {hidden:,} more units: use --top, or see the workbook.", f"……另有 {hidden:,} 个单位，可用 --top 显示，或见工作簿。"))
     if not result.counts[p, result.order(str(result.panel.periods[p]))[:top]].all():
-        console.print(say("— not ranked: a reference unit, or too little data.", "— 不排名：参照单位，或数据不足。"), style="dim")
+        out.print(say("— not ranked: a reference unit, or too little data.", "— 不排名：参照单位，或数据不足。"), style="dim")
     if agreement:
-        console.print(agreement.text.to(lang), soft_wrap=True)
+        out.print(agreement.text.to(lang), soft_wrap=True)
     for n in result.notices[:8]:
-        console.print("· " + n.say(lang).strip(), style="dim", soft_wrap=True)
+        out.print("· " + n.say(lang).strip(), style="dim", soft_wrap=True)
     if len(result.notices) > 8:
-        console.print(
+        out.print(
             say(
                 f"· … {len(result.notices) - 8} more notices: biaochi check lists all.",
                 f"· ……另有 {len(result.notices) - 8} 条说明，biaochi check 可列出全部。",
@@ -56,13 +84,13 @@ def print_result(project: Project, result: Result, agreement: Agreement | None, 
             style="dim",
         )
     prints = result.fingerprints
-    console.print(
+    out.print(
         say("fingerprints: ", "指纹：")
         + "  ".join(f"{say(k, z)} {prints[k][:12]}" for k, z in (("framework", "指标体系"), ("recipe", "方案"), ("data", "数据"))),
         style="dim",
     )
     for path in written:
-        console.print(say("wrote ", "已写出 ") + str(path), soft_wrap=True)
+        out.print(say("wrote ", "已写出 ") + str(path), soft_wrap=True)
 
 
 def _ranking(result: Result, p: int, lang: Lang, top: int, width: int) -> Table:
