@@ -10,15 +10,29 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "Audit": "audit",
     "BadFormula": "formula",
     "BadInput": "errors",
     "BadOption": "errors",
     "BiaochiError": "errors",
+    "Chained": "chained",
     "Choice": "recipe",
+    "CommonWeights": "frontier",
+    "Comparison": "compare",
+    "Convergence": "trends",
+    "Correlations": "coherence",
     "Explanation": "explain",
+    "Factors": "coherence",
+    "Flag": "audit",
     "Framework": "framework",
+    "Frontier": "frontier",
+    "Imputations": "multiple",
+    "Influence": "importance",
+    "LeftOut": "compare",
+    "Limits": "limits",
     "MissingExtra": "errors",
     "Node": "node",
+    "Optimised": "importance",
     "Optimum": "node",
     "Panel": "panel",
     "Period": "period",
@@ -26,40 +40,44 @@ _HOME = {
     "Problem": "errors",
     "Project": "files.project",
     "Recipe": "recipe",
+    "Reliability": "coherence",
     "Result": "result",
+    "Thresholds": "coherence",
     "Unit": "units",
     "UnknownName": "errors",
-    "Audit": "audit",
-    "CommonWeights": "frontier",
-    "Flag": "audit",
     "audit": "audit",
-    "Correlations": "coherence",
-    "Factors": "coherence",
-    "Reliability": "coherence",
-    "Thresholds": "coherence",
-    "correlations": "coherence",
-    "factors": "coherence",
-    "reliability": "coherence",
-    "statistics": "coherence",
-    "Frontier": "frontier",
-    "Influence": "importance",
-    "Imputations": "multiple",
-    "Optimised": "importance",
-    "Limits": "limits",
+    "chain": "chained",
     "common_weights": "frontier",
-    "frontier": "frontier",
+    "comparability": "chained",
+    "compare": "compare",
+    "compare_many": "compare",
+    "convergence": "trends",
+    "correlate": "compare",
+    "correlations": "coherence",
     "denominator_correlations": "importance",
     "evaluate": "run",
     "explain": "explain",
+    "factors": "coherence",
+    "fixed_scales": "chained",
+    "framework_changes": "changes",
+    "frontier": "frontier",
+    "group_ranks": "standing",
+    "growth": "trends",
     "impute_many": "multiple",
     "influence": "importance",
+    "leave_out": "compare",
     "load": "files.project",
     "optimise_weights": "importance",
     "own": "custom",
     "read_coinr": "files.coinr",
     "read_framework": "files.tree",
     "read_panel": "files.observations",
+    "recipe_changes": "changes",
+    "reliability": "coherence",
     "run": "run",
+    "statistics": "coherence",
+    "strengths": "standing",
+    "trends": "trends",
     "variant": "recipe",
     "write_report": "reports.html",
     "write_workbook": "reports.workbook",
@@ -69,7 +87,10 @@ __all__ = ["__version__", *sorted(_HOME)]
 
 if TYPE_CHECKING:
     from biaochi.audit import Audit, Flag, audit
+    from biaochi.chained import Chained, chain, comparability, fixed_scales
+    from biaochi.changes import framework_changes, recipe_changes
     from biaochi.coherence import Correlations, Factors, Reliability, Thresholds, correlations, factors, reliability, statistics
+    from biaochi.compare import Comparison, LeftOut, compare, compare_many, correlate, leave_out
     from biaochi.custom import own
     from biaochi.errors import BadInput, BadOption, BiaochiError, MissingExtra, Place, Problem, UnknownName
     from biaochi.explain import Explanation, explain
@@ -91,6 +112,8 @@ if TYPE_CHECKING:
     from biaochi.reports.workbook import write_workbook
     from biaochi.result import Result
     from biaochi.run import evaluate, run
+    from biaochi.standing import group_ranks, strengths
+    from biaochi.trends import Convergence, convergence, growth, trends
     from biaochi.units import Unit
 
 

@@ -198,8 +198,8 @@ def build(lang: Lang) -> click.Group:
 
 
 def _run(source: str, period: str | None, out: Path | None, no_files: bool, top: int, as_json: bool, lang: Lang) -> None:
-    from biaochi.compare import compare_published
     from biaochi.files.project import load
+    from biaochi.published import compare_published
     from biaochi.run import run
 
     with _progress(lang, quiet=as_json) as tell:

@@ -91,7 +91,7 @@ SOURCES: dict[str, Text] = {
 
 def values(result: Result, codes: Codes, stage: str, period: str | Period | None) -> tuple[list[str], Array]:
     """Codes and their values over the units that count, (unit, code); all periods below one another for ``"all"``."""
-    chosen = _codes(result, codes)
+    chosen = codes_of(result, codes)
     if stage not in STAGES:
         raise UnknownName(Text("stage", "阶段"), stage, STAGES)
     at = [result.node_at(c) for c in chosen]
@@ -109,7 +109,7 @@ def values(result: Result, codes: Codes, stage: str, period: str | Period | None
     return chosen, x[p][result.counts[p]]
 
 
-def _codes(result: Result, codes: Codes) -> list[str]:
+def codes_of(result: Result, codes: Codes) -> list[str]:
     """Codes asked for: all indicators, the nodes of a level, the children of a node, or those named."""
     if codes is None:
         return [n.code for n in result.nodes if n.code in result.indicators]

@@ -1,62 +1,378 @@
-"""How close a result comes to scores published elsewhere."""
+"""Results side by side: shifts, correlations, and which choice made which difference."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from biaochi.errors import Text
-from biaochi.files.project import Published
-from biaochi.kernels.rank import rank
+from biaochi.changes import LABELS, framework_changes, mixed_framework, mixed_recipe, recipe_changes, with_data
+from biaochi.errors import BadInput, BadOption, BiaochiError, Text, UnknownName
+from biaochi.framework import Framework
+from biaochi.kernels.structure.association import KINDS, Kind, association
+from biaochi.method import Array
+from biaochi.period import Period
 from biaochi.result import Result
+from biaochi.run import run
+
+MOST_CHOICES = 8
+"""Choices told apart at most: two to this power runs; beyond, those of the recipe count as one, then those of the framework."""
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """Scores and ranks of a result beside published ones."""
+class Comparison:
+    """Two results beside each other, and what made the difference."""
 
-    scores: int
-    """Published scores compared."""
-    worst: float
-    """Largest difference, in points."""
-    at: str
-    """Unit and period of the largest difference."""
-    decimals: int | None
-    """Decimals the published scores are rounded to; ours are rounded alike before comparing."""
-    ranks: int
-    """Ranks compared."""
-    ranks_equal: int
-    missing: int
-    """Published scores for which the result has none."""
-
-    @property
-    def text(self) -> Text:
-        """The agreement in one sentence."""
-        rounded = (f" at {self.decimals} decimals", f"（保留 {self.decimals} 位小数）") if self.decimals is not None else ("", "")
-        lost = (f"; {self.missing} have no score here", f"；其中 {self.missing} 个未能算出") if self.missing else ("", "")
-        worst = np.format_float_positional(self.worst, precision=2, fractional=False, trim="-")
-        at = (f" ({self.at})", f"（{self.at}）") if self.worst else ("", "")
-        return Text(
-            f"{self.scores:,} published scores{rounded[0]}: largest difference {worst}{at[0]}; {self.ranks_equal:,} of {self.ranks:,} ranks equal{lost[0]}.",
-            f"与已公布的 {self.scores:,} 个得分{rounded[1]}相比：最大差 {worst}{at[1]}；{self.ranks:,} 个位次中 {self.ranks_equal:,} 个相同{lost[1]}。",
-        )
+    code: str
+    first: str
+    second: str
+    """Periods compared."""
+    rows: list[dict[str, Any]]
+    """unit, score_first, score_second, difference, rank_first, rank_second, shift (places gained), and ``because``: points of the
+    difference by choice, which sum to it; ``because_rank`` likewise for the shift. Units of both results."""
+    choices: list[dict[str, Any]]
+    """choice, label (a Text), mean and largest absolute effect on scores and on ranks, and what changed."""
+    correlations: dict[str, float | None]
+    """Pearson, Spearman and Kendall's tau-b of the scores; mean and largest absolute shift of ranks."""
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+    notices: tuple[Text, ...]
+    """What could not be told apart, and why."""
 
 
-def compare_published(result: Result, published: Published) -> Agreement:
-    """Compare a result with published scores; ranks are compared among the units ranked in both."""
-    n = result.node_at(published.node)
-    ours, theirs = result.scores[..., n], published.values
-    if published.decimals is not None:
-        ours = np.round(ours, published.decimals)
-    both = ~np.isnan(ours) & ~np.isnan(theirs)
-    gap = np.where(both, np.abs(ours - theirs), -1.0)
-    p, u = np.unravel_index(int(gap.argmax()), gap.shape)
-    ranked = both & result.counts
-    ties: Any = result.recipe.ties
-    a, b = (rank(np.where(ranked, x, np.nan), ties=ties, decimals=result.recipe.decimals) for x in (ours, theirs))
-    return Agreement(
-        int(both.sum()), max(float(gap.max()), 0.0), f"{result.panel.units[u].code} {result.panel.periods[p]}",
-        published.decimals, int(ranked.sum()), int((a == b)[ranked].sum()), int((np.isnan(ours) & ~np.isnan(theirs)).sum()),
-    )  # fmt: skip
+def compare(
+    first: Result, second: Result, code: str | None = None, *, periods: tuple[str | Period | None, str | Period | None] = (None, None), attribute: bool = True
+) -> Comparison:
+    """Compare two results and attribute the difference to the choices in which they differ.
+
+    Data, parts of the framework (indicators, weights, goalposts, ...) and settings of the recipe are exchanged one by
+    one in all combinations; each choice has its mean effect over all orders in which the exchanges could be made
+    (Shapley value), so effects add up to the difference for every unit, and no order is favoured.
+
+    Parameters
+    ----------
+    first, second : Result
+        Two recipes, two editions, two frameworks, or any mixture.
+    code : str, optional
+        A node both have; the index of each by default.
+    periods : pair of periods, optional
+        The last ones with scores by default.
+    attribute : bool
+        Without it, no runs are made and ``because`` is empty.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    UnknownName, BadOption
+        If a name is not known, or the results share no unit with a score.
+    """
+    p, q = first.period_at(periods[0]), second.period_at(periods[1])
+    common = sorted({u.code for u in first.panel.units} & {u.code for u in second.panel.units})
+    a, b = _of(first, p, code, common), _of(second, q, code, common)
+    if not (~np.isnan(a[0]) & ~np.isnan(b[0])).any():
+        raise BadOption("compare", "needs results that share a unit with a score in both; there is none.", "两个结果须有共同的有分单位；没有找到。")
+    notices: list[Text] = []
+    effects: dict[str, tuple[Array, Array]] = {}
+    details: dict[str, Any] = {}
+    if attribute:
+        effects, details = _attributed(first, second, code, common, (p, q), notices)
+    rows = []
+    for i, unit in enumerate(common):
+        row: dict[str, Any] = {"unit": unit, "score_first": _known(a[0][i]), "score_second": _known(b[0][i]), "difference": _known(b[0][i] - a[0][i]),
+               "rank_first": _known(a[1][i]), "rank_second": _known(b[1][i]), "shift": _known(a[1][i] - b[1][i])}  # fmt: skip
+        row |= {"because": {k: _known(s[i]) for k, (s, _) in effects.items()}, "because_rank": {k: _known(-r[i]) for k, (_, r) in effects.items()}}
+        rows.append(row)
+    choices = [{"choice": k, "label": _label(k), **_sizes(s, "score"), **_sizes(r, "rank"), "changes": details.get(k, [])} for k, (s, r) in effects.items()]
+    name = first.nodes[first.node_at(code)].code
+    only = [tuple(sorted({u.code for u in x.panel.units} - set(common))) for x in (first, second)]
+    return Comparison(name, str(first.panel.periods[p]), str(second.panel.periods[q]), rows, choices, _agreement(a, b), only[0], only[1], tuple(notices))
+
+
+def _of(result: Result, p: int, code: str | None, units: Sequence[str]) -> tuple[Array, Array]:
+    """Scores and ranks of some units; ranks are those of the result among its own units."""
+    n = result.node_at(code)
+    at = [result.panel.position(u) for u in units]
+    return result.scores[p, at, n], result.ranks[p, at, n]
+
+
+def _known(v: Any) -> float | None:
+    return None if v != v else float(v)
+
+
+def _label(choice: str) -> Text:
+    parts = [LABELS.get(part, Text(f"recipe: {part}", f"方案：{part}")) for part in choice.split(" + ")]
+    return Text(" + ".join(t.en for t in parts), " + ".join(t.zh for t in parts))
+
+
+def _sizes(effect: Array, what: str) -> dict[str, float | None]:
+    known = np.abs(effect[~np.isnan(effect)])
+    return {f"mean_{what}": float(known.mean()) if known.size else None, f"largest_{what}": float(known.max()) if known.size else None}
+
+
+def _agreement(a: tuple[Array, Array], b: tuple[Array, Array]) -> dict[str, float | None]:
+    both = ~np.isnan(a[0]) & ~np.isnan(b[0])
+    x, y = a[0][both][:, None], b[0][both][:, None]
+    kinds: tuple[Kind, ...] = ("pearson", "spearman", "kendall")
+    out = {str(kind): _known(association(x, y, kind)[0][0, 0]) for kind in kinds}
+    shift = np.abs(a[1] - b[1])
+    known = shift[~np.isnan(shift)]
+    return {**out, "mean_shift": float(known.mean()) if known.size else None, "largest_shift": float(known.max()) if known.size else None}
+
+
+Chosen = frozenset[str]
+Value = Callable[[Chosen], tuple[Array, Array] | None]
+
+
+def _attributed(
+    first: Result, second: Result, code: str | None, units: list[str], at: tuple[int, int], notices: list[Text]
+) -> tuple[dict[str, tuple[Array, Array]], dict[str, Any]]:
+    """Effect of each choice on scores and ranks, and what changed in it."""
+    frames = first.original or first.framework, second.original or second.framework
+    settings = recipe_changes(first.recipe, second.recipe)
+    details: dict[str, Any] = {}
+    for row in framework_changes(*frames):
+        details.setdefault(row["part"], []).append(row)
+    words = details.pop("words", [])
+    details |= {r["setting"]: [r] for r in settings}
+    if first.panel.fingerprint != second.panel.fingerprint or first.panel.periods[at[0]] != second.panel.periods[at[1]]:
+        details["data"] = []
+    blocks = _blocks(list(details), {r["setting"] for r in settings}, notices)
+    if words and not blocks:
+        notices.append(Text("The frameworks differ in words only.", "两个指标体系仅名称或说明不同。"))
+    runs: dict[Chosen, tuple[Array, Array] | None] = {}
+
+    def value(taken: Chosen) -> tuple[Array, Array] | None:
+        if taken not in runs:
+            runs[taken] = _mixed_run(first, second, frames, taken, code, units, at)
+        return runs[taken]
+
+    blocks = _separable(blocks, value, notices)
+    effects = _shapley(blocks, value)
+    return effects, {_name(block): [row for part in sorted(block) for row in details[part]] for block in blocks}
+
+
+def _name(block: Chosen) -> str:
+    return " + ".join(sorted(block))
+
+
+def _blocks(parts: list[str], settings: set[str], notices: list[Text]) -> list[Chosen]:
+    """The choices told apart: each by itself, where there are not too many."""
+    blocks = [frozenset([p]) for p in parts]
+    for group, en, zh in ((settings, "settings of the recipe", "方案各项设置"), (set(parts) - settings - {"data"}, "parts of the framework", "指标体系各部分")):
+        if len(blocks) > MOST_CHOICES:
+            inside = frozenset(group & set(parts))
+            blocks = [b for b in blocks if not b <= inside] + ([inside] if inside else [])
+            notices.append(Text(f"More than {MOST_CHOICES} choices differ: {en} count as one.", f"不同之处超过 {MOST_CHOICES} 项：{zh}合并计算。"))
+    return blocks
+
+
+def _mixed_run(
+    first: Result, second: Result, frames: tuple[Framework, Framework], taken: Chosen, code: str | None, units: list[str], at: tuple[int, int]
+) -> tuple[Array, Array] | None:
+    """Scores and ranks with some choices of the second result; None where they cannot be run together."""
+    source, p = (second, at[1]) if "data" in taken else (first, at[0])
+    settings = {r["setting"] for r in recipe_changes(first.recipe, second.recipe)}
+    try:
+        framework = with_data(mixed_framework(*frames, taken - settings), source.panel.codes)
+        made = run(framework, source.panel, mixed_recipe(first.recipe, second.recipe, taken & settings))
+        return _of(made, p, code, units)
+    except BiaochiError:
+        return None
+
+
+def _coalitions(blocks: list[Chosen]) -> list[Chosen]:
+    return [frozenset[str]().union(*some) for k in range(len(blocks) + 1) for some in combinations(blocks, k)]
+
+
+def _separable(blocks: list[Chosen], value: Value, notices: list[Text]) -> list[Chosen]:
+    """Blocks merged until every combination can be run: choices that only work together are one choice."""
+    while len(blocks) > 1:
+        failed = [c for c in _coalitions(blocks) if value(c) is None]
+        if not failed:
+            break
+        cost = {(i, j): sum((blocks[i] <= c) != (blocks[j] <= c) for c in failed) for i, j in combinations(range(len(blocks)), 2)}
+        i, j = max(cost, key=lambda k: (cost[k], -k[0], -k[1]))
+        joined = blocks[i] | blocks[j]
+        notices.append(Text(f"{', '.join(sorted(joined))} cannot be run apart and count as one.", f"{'、'.join(sorted(joined))} 无法分开运行，合并计算。"))
+        blocks = [b for k, b in enumerate(blocks) if k not in (i, j)] + [joined]
+    return blocks
+
+
+def _shapley(blocks: list[Chosen], value: Value) -> dict[str, tuple[Array, Array]]:
+    """Mean effect of each block over all orders, on scores and on ranks."""
+    n = len(blocks)
+    out = {}
+    for block in blocks:
+        rest = [b for b in blocks if b != block]
+        total: list[Array] = []
+        for k in range(n):
+            share = math.factorial(k) * math.factorial(n - 1 - k) / math.factorial(n)
+            for some in combinations(rest, k):
+                without = frozenset[str]().union(*some)
+                before, after = value(without), value(without | block)
+                if before is not None and after is not None:
+                    total.append(share * np.array([after[0] - before[0], after[1] - before[1]]))
+        summed = np.sum(total, axis=0)
+        out[_name(block)] = (summed[0], summed[1])
+    return out
+
+
+def compare_many(
+    results: Mapping[str, Result], code: str | None = None, *, base: str | None = None, by: str = "ranks", period: str | Period | None = None
+) -> list[dict[str, Any]]:
+    """Ranks or scores of many results side by side, with differences from one of them.
+
+    Parameters
+    ----------
+    results : mapping of str to Result
+        By the name each shall have.
+    code : str, optional
+        The index of each by default.
+    base : str, optional
+        The one the others are compared with; the first by default.
+    by : {"ranks", "scores"}
+    period : str or Period, optional
+
+    Returns
+    -------
+    list of dict
+        unit, one entry a name, and one ``name - base`` a name other than the base; ordered by the base, best first. Units
+        missing from a result have None there. Ranks are those of each result among all its units.
+
+    Raises
+    ------
+    UnknownName, BadOption
+        If the base, node, period or ``by`` is not known, or there is no result.
+    """
+    if not results:
+        raise BadOption("compare_many", "needs results; got none.", "compare_many 至少需要一个结果。")
+    first = next(iter(results)) if base is None else base
+    _known_name("base", first, list(results))
+    _known_name("by", by, ["ranks", "scores"])
+    tables = {}
+    for name, r in results.items():
+        p, n = r.period_at(period), r.node_at(code)
+        x = (r.ranks if by == "ranks" else r.scores)[p, :, n]
+        tables[name] = {u.code: _known(v) for u, v in zip(r.panel.units, x, strict=True)}
+    rows: list[dict[str, Any]] = []
+    for u in sorted({u for t in tables.values() for u in t}):
+        row: dict[str, Any] = {"unit": u, **{name: t.get(u) for name, t in tables.items()}}
+        start = row[first]
+        row |= {f"{name} - {first}": None if row[name] is None or start is None else row[name] - start for name in tables if name != first}
+        rows.append(row)
+    sign = 1.0 if by == "ranks" else -1.0
+    return sorted(rows, key=lambda r: (r[first] is None, sign * (r[first] or 0.0), r["unit"]))
+
+
+def _known_name(what: str, got: str, allowed: Sequence[str]) -> None:
+    if got not in allowed:
+        raise UnknownName(Text(what, what), got, allowed)
+
+
+def correlate(results: Mapping[str, Result], *, by: str = "scores", kind: Kind = "pearson", period: str | Period | None = None) -> list[dict[str, Any]]:
+    """Correlation of every pair of results, node by node, for the nodes both have.
+
+    Parameters
+    ----------
+    results : mapping of str to Result
+    by : {"scores", "ranks"}
+    kind : {"pearson", "spearman", "kendall"}
+    period : str or Period, optional
+
+    Returns
+    -------
+    list of dict
+        first, second, code, correlation, n.
+    """
+    _known_name("by", by, ["ranks", "scores"])
+    _known_name("kind", kind, KINDS)
+    out = []
+    for a, b in combinations(results, 2):
+        x, y = results[a], results[b]
+        units = sorted({u.code for u in x.panel.units} & {u.code for u in y.panel.units})
+        for node in (n.code for n in x.nodes if n.code in y.framework and not y.framework[n.code].series):
+            one, two = (_of(r, r.period_at(period), node, units)[0 if by == "scores" else 1] for r in (x, y))
+            got, _ = association(one[:, None], two[:, None], kind)
+            out.append({"first": a, "second": b, "code": node, "correlation": _known(got[0, 0]), "n": int((~np.isnan(one) & ~np.isnan(two)).sum())})
+    return out
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What the index would be without each node of a level."""
+
+    units: tuple[str, ...]
+    scores: dict[str, Array]
+    """(unit,) scores by the node left out; those of the full index under ""."""
+    ranks: dict[str, Array]
+    mean_shift: dict[str, float]
+    """Mean absolute shift of ranks by the node left out."""
+    refused: dict[str, str]
+    """Nodes without which the index cannot be computed, and why."""
+
+
+def leave_out(result: Result, level: int | None = None, *, code: str | None = None, period: str | Period | None = None) -> LeftOut:
+    """Leave out each node of a level in turn, with all below it, and compute the index again.
+
+    Parameters
+    ----------
+    result : Result
+    level : int, optional
+        The indicators by default, whatever their level.
+    code : str, optional
+        The node scored; the index by default.
+    period : str or Period, optional
+
+    Returns
+    -------
+    LeftOut
+        A parent left without children goes as well. What other formulas read stays as a series.
+
+    Raises
+    ------
+    BadOption
+        If the level has no nodes below the index.
+
+    References
+    ----------
+    .. [1] COINr 1.1.14, remove_elements.
+    """
+    p, n = result.period_at(period), result.node_at(code)
+    framework = result.original or result.framework
+    every = [x.code for x in result.nodes[1:] if (x.code in result.indicators if level is None else result.framework.levels[x.code] == level)]
+    if not every:
+        depth = max(result.framework.levels.values())
+        raise BadOption("level", f"must be 1 to {depth}; got {level!r}.", f"层级应为 1 至 {depth}；得到 {level!r}。")
+    scores, ranks = {"": result.scores[p, :, n]}, {"": result.ranks[p, :, n]}
+    refused = {}
+    for gone in every:
+        try:
+            made = run(with_data(_without(framework, gone), result.panel.codes), result.panel, result.recipe)
+            at = made.node_at(code)
+            scores[gone], ranks[gone] = made.scores[p, :, at], made.ranks[p, :, at]
+        except BadInput as e:
+            refused[gone] = e.problems[0].what.en
+        except BiaochiError as e:
+            refused[gone] = e.text.en
+    shift = {k: float(np.nanmean(np.abs(r - ranks[""]))) for k, r in ranks.items() if k}
+    return LeftOut(tuple(u.code for u in result.panel.units), scores, ranks, shift, refused)
+
+
+def _without(framework: Framework, gone: str) -> Framework:
+    """The framework without a node, all below it, and parents left without children."""
+    below = {n.code for n in framework.walk(gone)}
+    for parent in reversed(framework.path(gone)[:-1]):
+        if parent.parent is None or any(c.code not in below for c in framework.children(parent.code)):
+            break
+        below.add(parent.code)
+    read = {name for n in framework.nodes if n.code not in below for f in (n.reads, n.divides_by) if f for name in f.names}
+    kept = [n if n.code not in below else replace(n, parent=None, series=True, weight=1.0, goalposts=None, target=None, overrides=(), aggregate=None, denominator=None)
+            for n in framework.nodes if n.code not in below or n.code in read]  # fmt: skip
+    return Framework(kept)

@@ -66,9 +66,13 @@ class Period:
         """The same period a year before."""
         return Period(self.freq, self.number - self.per_year)
 
+    @property
+    def end_month(self) -> int:
+        """Months from the start of year 0 to the end of the period."""
+        return (self.number + 1) * _MONTHS[self.freq]
+
     def _order(self) -> tuple[int, int]:
-        months = _MONTHS[self.freq]
-        return (self.number + 1) * months, months  # by end; of two that end together the shorter first
+        return self.end_month, _MONTHS[self.freq]  # by end; of two that end together the shorter first
 
     def __lt__(self, other: Period) -> bool:
         return self._order() < other._order()

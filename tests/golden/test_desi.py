@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import biaochi
-from biaochi.compare import compare_published
+from biaochi.published import compare_published
 from biaochi.reports.words import flags
 from tests.conftest import GOLDEN
 

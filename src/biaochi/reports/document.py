@@ -7,10 +7,10 @@ from typing import Any
 
 import biaochi
 from biaochi.checks import FAMILIES, REGISTRIES
-from biaochi.compare import Agreement
 from biaochi.errors import Lang, Text, UnknownName
 from biaochi.files.project import Project
 from biaochi.method import Method
+from biaochi.published import Agreement
 from biaochi.reports.catalogue import entry
 from biaochi.result import Result
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from biaochi.compare import compare_published
 from biaochi.errors import Lang, MissingExtra, Text
 from biaochi.figures import script, spec, svg
 from biaochi.figures.heatmap import heatmap
@@ -20,6 +19,7 @@ from biaochi.figures.ranking import ranking
 from biaochi.figures.tree import tree
 from biaochi.files.project import Project
 from biaochi.framework import Optimum
+from biaochi.published import compare_published
 from biaochi.reports.words import flags, headline, legend, method_rows, provenance
 from biaochi.result import Result
 

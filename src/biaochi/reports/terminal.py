@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text as Line
 
 from biaochi.audit import Audit
-from biaochi.compare import Agreement
 from biaochi.errors import Lang, Text
 from biaochi.files.project import Project
+from biaochi.published import Agreement
 from biaochi.result import Result
 
 _BAR = 12

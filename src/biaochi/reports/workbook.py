@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from biaochi.compare import compare_published
 from biaochi.errors import Lang, MissingExtra, Problem, Text, refuse
 from biaochi.files.project import Project
 from biaochi.framework import Optimum
+from biaochi.published import compare_published
 from biaochi.reports.words import flags, headline, legend, method_rows, provenance
 from biaochi.result import IMPUTED, TREATED, Result
 

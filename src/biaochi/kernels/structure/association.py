@@ -111,14 +111,17 @@ def explained(z: Array) -> Array:
 def clusters(r: Array, apart: float) -> Array:
     """Numbers of the clusters of indicators joined while their mean distance 1 - r is at most ``apart``, (indicator,).
 
-    Average linkage. An indicator whose correlations are not all known stands alone.
+    Average linkage. Indicators are left out, the one with most unknown correlations first, until all are
+    known; those left out stand alone.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
     m = len(r)
-    there = np.asarray(~np.isnan(r)).sum(axis=1)
-    known = there == there.max(initial=0)
+    known = np.ones(m, bool)
+    unknown = np.isnan(r)
+    while (gaps := unknown[known][:, known].sum(axis=1)).any():
+        known[np.flatnonzero(known)[int(gaps.argmax())]] = False
     out = np.zeros(m)
     at = np.flatnonzero(known)
     inner = np.zeros(len(at))

@@ -1,0 +1,378 @@
+"""Growth, trends, convergence, chained editions, leaving out, strengths; references: COINr's tables, SciPy, statsmodels, formulas."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import biaochi
+from biaochi import Framework, Node, Panel, Recipe
+from biaochi.kernels import trend
+from biaochi.kernels.rank import rank
+from tests.golden.test_coinr import COINR, close, num, table
+from tests.golden.test_frontier import index
+
+
+@pytest.fixture(scope="module")
+def panel_asem():
+    """COINr's example purse: five years, screened at 90 % and treated in each, min-max over all of them, arithmetic means."""
+    framework, panel = biaochi.read_coinr(COINR / "in_iData_panel.csv", COINR / "in_iMeta.csv")
+    plain = Framework([replace(n, denominator=None) for n in framework.nodes])
+    return biaochi.run(plain, panel, Recipe(scale="pooled", min_share=0.9, treat="winsorise"))
+
+
+@pytest.mark.parametrize(("name", "method"), [("trends_cagr_raw", "cagr"), ("trends_prcchange_raw", "change")])
+def test_trends_of_raw_data(panel_asem, name, method):
+    indicators = list(panel_asem.indicators)
+    # COINr's raw data set has the units screened out later
+    everything = biaochi.run(panel_asem.framework, panel_asem.panel, Recipe(scale="pooled"))
+    mine = {(r["unit"], r["code"]): r for r in biaochi.trends(everything, indicators, method=method, stage="derived")}
+    rows = table(name)
+    assert len(rows) == len(mine)
+    for want in rows:
+        got = mine[want["uCode"], want["iCode"]]
+        value = next(v for k, v in want.items() if k.lower() in ("cagr", "prc_change"))
+        ours = np.nan if got["value"] is None else got["value"]
+        theirs = np.inf if value == "Inf" else -np.inf if value == "-Inf" else num(value)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12, equal_nan=True)
+        assert got["available"] == pytest.approx(num(want["Avail"]))
+        assert (got["first"] or "NA", got["last"] or "NA") == (want["t_first"], want["t_latest"])
+
+
+def test_trends_of_the_index(panel_asem):
+    mine = {r["unit"]: r for r in biaochi.trends(panel_asem) if r["n"] > 0}
+    rows = table("trends_index")
+    assert mine.keys() == {w["uCode"] for w in rows}
+    for want in rows:
+        close(mine[want["uCode"]]["value"], num(want["CAGR"]), rtol=1e-9)
+
+
+def test_periods_asked_for_are_those_used(panel_asem):
+    """COINr's Time = c(2020, 2021, 2022) computes on 2018 to 2020: 0.59 % for AUS LPI, where 3.40 % is right (defect 2)."""
+    (row,) = (r for r in biaochi.trends(panel_asem, ["LPI"], stage="derived", since="2020") if r["unit"] == "AUS")
+    assert row["value"] == pytest.approx(0.0340, abs=5e-5)
+    x = panel_asem.panel.series("LPI")[:, panel_asem.panel.position("AUS")]
+    assert row["value"] == pytest.approx((x[4] / x[2]) ** 0.5 - 1)
+    assert (x[2] / x[0]) ** 0.5 - 1 == pytest.approx(0.0059, abs=1e-4)
+    assert (row["first"], row["last"]) == ("2020", "2022")
+
+
+def test_one_indicator_with_gaps_filled_and_the_latest_values():
+    """What COINr refuses for one indicator (defect 11); filled values are told."""
+    x = np.array([5.0, np.nan, np.nan, 6.5, np.nan, 8.0])[:, None]
+    t = np.array([2010.0, 2011, 2012, 2013, 2014, 2015])
+    close(trend.interpolate(x, t)[:, 0], [5, 5.5, 6, 6.5, 7.25, 8])
+    framework = Framework([Node("top"), Node("a", "top")])
+    panel = Panel.of({"unit": ["u"] * 6, "period": [str(int(v)) for v in t], "a": [None if v != v else float(v) for v in x[:, 0]]})
+    r = biaochi.run(framework, Panel.of([{"unit": ["u"] * 6, "period": [str(int(v)) for v in t], "a": [None if v != v else float(v) for v in x[:, 0]]}, {"unit": ["v"], "period": ["2010"], "a": [1.0]}]), Recipe(scale="pooled"))  # fmt: skip
+    (row,) = (q for q in biaochi.trends(r, ["a"], stage="derived", interpolate=True) if q["unit"] == "u")
+    assert (row["n"], row["filled"], row["value"]) == (6, 3, pytest.approx((8 / 5) ** 0.2 - 1))
+    (late,) = (q for q in biaochi.trends(r, ["a"], stage="derived", last=2) if q["unit"] == "u")
+    assert (late["n"], late["first"], late["last"], late["value"]) == (2, "2013", "2015", pytest.approx((8 / 6.5) ** 0.5 - 1))
+    assert panel.values.shape == (6, 1, 1)
+
+
+def test_lines_against_scipy():
+    from scipy import stats
+
+    rng = np.random.default_rng(0)
+    t = np.arange(2010.0, 2022)
+    y = np.exp(0.03 * (t - 2010))[:, None] * (1 + 0.05 * rng.normal(size=(12, 4)))
+    y[3, 1] = y[8, 1] = np.nan
+    for column in range(4):
+        there = ~np.isnan(y[:, column])
+        want = stats.linregress(t[there], y[there, column])
+        half = stats.t.ppf(0.975, there.sum() - 2) * want.stderr
+        got = trend.linear(y, t)
+        close([got.value[column], got.low[column], got.high[column], got.p[column]], [want.slope, want.slope - half, want.slope + half, want.pvalue], rtol=1e-8)
+        logs = stats.linregress(t[there], np.log(y[there, column]))
+        close(trend.exponential(y, t).value[column], np.expm1(logs.slope), rtol=1e-8)
+        sen = stats.theilslopes(y[there, column], t[there], 0.95)
+        close([trend.theil_sen(y, t).value[column], trend.theil_sen(y, t).low[column]], [sen.slope, sen.low_slope])
+        fitted = want.intercept + want.slope * t[there][0]
+        close(trend.change(y, t).value[column], 100 * want.slope / fitted, rtol=1e-8)
+
+
+def test_intervals_cover_as_often_as_they_say():
+    rng = np.random.default_rng(1)
+    t = np.arange(8.0)
+    y = 0.5 * t[:, None] + rng.normal(size=(8, 4000))
+    got = trend.linear(y, t)
+    assert np.mean((got.low < 0.5) & (got.high > 0.5)) == pytest.approx(0.95, abs=0.012)
+
+
+def test_edges_of_growth():
+    t = np.arange(3.0)
+    y = np.array([[0.0, 2, 1, 5, np.nan, 4], [0.0, 2, 1, np.nan, np.nan, 0], [0.0, 2, -1, np.nan, np.nan, 0]])
+    close(trend.cagr(y, t).value, [0, 0, np.nan, np.nan, np.nan, -1])
+    assert trend.cagr(np.array([[0.0], [1.0]]), np.arange(2.0)).value[0] == np.inf
+    close(trend.change(y, t).value[:2], [0, 0])
+    assert np.isnan(trend.change(y, t).value[3])
+
+
+def test_growth_over_a_year_in_quarters():
+    periods = [f"{y}-Q{q}" for y in (2022, 2023) for q in (1, 2, 3, 4)]
+    data = {"unit": ["a"] * 8 + ["b"] * 8, "period": periods * 2, "x": [*map(float, range(1, 9)), 0.0, *map(float, range(2, 9))]}
+    r = biaochi.run(Framework([Node("top"), Node("x", "top")]), Panel.of(data), Recipe(scale="pooled"))
+    rows = {(q["unit"], q["period"]): q["growth"] for q in biaochi.growth(r, ["x"], stage="derived")}
+    assert rows["a", "2023-Q1"] == pytest.approx(5 / 1 - 1)
+    assert rows["b", "2023-Q1"] is None  # from 0
+    assert ("a", "2022-Q4") not in rows
+    quarters = {(q["unit"], q["period"]): q["growth"] for q in biaochi.growth(r, ["x"], stage="derived", over="period", form="points")}
+    assert quarters["a", "2022-Q2"] == 1
+
+
+def test_convergence_against_statsmodels_and_a_known_speed():
+    import statsmodels.api as sm
+
+    rng = np.random.default_rng(2)
+    start = np.exp(rng.normal(size=40))
+    beta, periods = 0.05, [str(2000 + k) for k in range(11)]
+    y = np.array([np.exp(np.log(start) * np.exp(-beta * k)) * np.exp(0.02 * k) for k in range(11)])  # deviations shrink by exp(-0.05) a year
+    data = [{"unit": [f"u{i:02}" for i in range(40)], "period": [p] * 40, "x": row.tolist()} for p, row in zip(periods, y, strict=True)]
+    r = biaochi.run(Framework([Node("top"), Node("x", "top")]), Panel.of(data), Recipe(scale="pooled"))
+    got = biaochi.convergence(r, "x", stage="derived")
+    assert got.beta["speed"] == pytest.approx(beta)
+    assert got.beta["half_life"] == pytest.approx(np.log(2) / beta)
+    assert got.gamma["tau"] == 1
+    assert [s["sd_log"] for s in got.sigma] == pytest.approx([np.log(start).std(ddof=1) * np.exp(-beta * k) for k in range(11)])
+    assert got.sigma_trend["value"] < 0
+    noisy = y * np.exp(0.05 * rng.normal(size=y.shape))
+    data = [{"unit": [f"u{i:02}" for i in range(40)], "period": [p] * 40, "x": row.tolist()} for p, row in zip(periods, noisy, strict=True)]
+    got = biaochi.convergence(biaochi.run(r.framework, Panel.of(data), r.recipe), "x", stage="derived")
+    ols = sm.OLS(np.log(noisy[-1] / noisy[0]) / 10, sm.add_constant(np.log(noisy[0]))).fit()
+    close([got.beta["slope"], got.beta["error"], got.beta["p"], got.beta["r2"]], [ols.params[1], ols.bse[1], ols.pvalues[1], ols.rsquared], rtol=1e-7)
+
+
+# --- editions ------------------------------------------------------------------------------------
+
+
+def editions() -> tuple[biaochi.Result, biaochi.Result]:
+    """An indicator dropped, one added, one with other goalposts; both run for 2020."""
+    units, rng = [f"u{k}" for k in range(6)], np.random.default_rng(3)
+
+    def panel(periods, codes):
+        rows = {"unit": units * len(periods), "period": [p for p in periods for _ in units]}
+        return Panel.of({**rows, **{c: rng.uniform(20, 80, size=6 * len(periods)).tolist() for c in codes}})
+
+    def posts(*pairs):
+        return Framework([Node("top"), *(Node(c, "top", goalposts=(low, high)) for c, low, high in pairs)])
+
+    recipe = Recipe(normalise="goalposts", scale="fixed")
+    old = biaochi.run(posts(("a", 0, 100), ("b", 0, 100), ("gone", 0, 100)), panel(["2018", "2019", "2020"], ["a", "b", "gone"]), recipe)
+    new = biaochi.run(posts(("a", 0, 100), ("b", 0, 120), ("fresh", 0, 100)), panel(["2020", "2021"], ["a", "b", "fresh"]), recipe)
+    return old, new
+
+
+@pytest.mark.parametrize("rule", ["ratio", "difference", "common"])
+def test_editions_are_chained_by_the_stated_rule(rule):
+    old, new = editions()
+    got = biaochi.chain([old, new], rule=rule)
+    assert got.periods == ("2018", "2019", "2020", "2021")
+    assert got.edition == (0, 0, 1, 1)
+    a, b = old.scores[..., 0], new.scores[..., 0]
+    want = {"ratio": a[:2] * b[0] / a[2], "difference": a[:2] + b[0] - a[2], "common": a[:2] * b[0].mean() / a[2].mean()}[rule]
+    close(got.values, np.vstack([want, b]))
+    if rule == "ratio":  # growth inside each edition is kept
+        close(got.values[1] / got.values[0], a[1] / a[0])
+        based = biaochi.chain([old, new], base="2018")
+        close(based.values[0], 100)
+    told = {(c["code"], c["change"]) for c in got.changes}
+    assert told == {("gone", "dropped"), ("fresh", "added"), ("b", "goalposts")}
+    assert {link["unit"]: link["link"] for link in got.links}["u0"] == pytest.approx({"ratio": b[0, 0] / a[2, 0], "difference": b[0, 0] - a[2, 0], "common": b[0].mean() / a[2].mean()}[rule])  # fmt: skip
+
+
+def test_editions_that_share_no_period_are_refused_in_words():
+    old, new = editions()
+    later = biaochi.run(new.framework, Panel.of({"unit": ["u0", "u1"], "period": ["2022"] * 2, "a": [1.0, 2], "b": [1.0, 2], "fresh": [3.0, 4]}), new.recipe)
+    with pytest.raises(biaochi.BadOption, match="scores in both editions 1 and 2"):
+        biaochi.chain([old, later])
+    with pytest.raises(biaochi.UnknownName, match="2020"):
+        biaochi.chain([old, new], at="2018")
+    with pytest.raises(biaochi.BadOption, match="two editions"):
+        biaochi.chain([old])
+
+
+def without_1gbps(nodes: list[Node]) -> Framework:
+    """DESI before take-up of 1 Gbps was part of it: its data stand by as a series."""
+    return Framework([n if n.code != "2a3" else Node("2a3", series=True) for n in nodes])
+
+
+def test_desi_end_to_end(desi):
+    """2017 to 2022: an indicator dropped before 2021 and another scale for one, chained in 2021; trends with intervals."""
+    p = biaochi.load("desi-2022")
+    older = without_1gbps([n if n.code != "3b6" else replace(n, goalposts=(0.0, 2.0)) for n in p.framework.nodes])
+    first = biaochi.run(older, p.panel, p.recipe)
+    got = biaochi.chain([first, desi], at="2021", base="2017")
+    assert got.periods == ("2017", "2018", "2019", "2020", "2021", "2022")
+    assert got.edition == (0, 0, 0, 0, 1, 1)
+    assert {(c["code"], c["change"]) for c in got.changes} == {("3b6", "goalposts"), ("2a3", "added")}
+    i = got.units.index("FI")
+    u = desi.panel.position("FI")
+    want = first.scores[4, u, 0] / first.scores[0, u, 0] * desi.scores[5, u, 0] / desi.scores[4, u, 0] * 100
+    assert got.values[-1, i] == pytest.approx(want)
+    assert all(row["comparable"] for row in biaochi.comparability(desi))
+    rising = biaochi.trends(desi, method="linear")
+    assert all(row["low"] < row["value"] < row["high"] for row in rising)
+    closer = biaochi.convergence(desi)
+    assert closer.beta["slope"] < 0
+    assert closer.units == 27
+
+
+def test_hdi_end_to_end():
+    r = biaochi.evaluate("hdi")
+    rows = biaochi.trends(r, method="theil_sen", since="1990", until="2022")
+    china = next(row for row in rows if row["unit"] == "CHN")
+    assert (china["n"], china["p"] < 1e-6) == (33, True)
+    got = biaochi.convergence(r, since="1990", until="2022")
+    assert got.sigma_trend["high"] < 0  # human development drew closer
+    assert got.beta["p"] < 1e-6
+    assert len(biaochi.growth(r, over="year")) == int((~np.isnan(r.scores[1:, :, 0]) & ~np.isnan(r.scores[:-1, :, 0])).sum())
+
+
+def test_scales_can_be_frozen_for_later_editions(asem):
+    plain = biaochi.run(asem.framework, asem.panel, biaochi.variant(asem.recipe, treat="none"))
+    framework = biaochi.fixed_scales(plain)
+    again = biaochi.run(framework, asem.panel, biaochi.variant(plain.recipe, normalise="goalposts", scale="fixed"))
+    close(again.scores, plain.scores, rtol=1e-9, atol=1e-9)
+    assert not any(row["comparable"] for row in biaochi.comparability(plain))
+    assert all(row["comparable"] for row in biaochi.comparability(again))
+
+
+# --- leaving out, ranks, strengths ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "level"), [("remove_L1", 3), ("remove_L3", 1)])
+def test_leaving_out(asem, golden, name, level):
+    got = biaochi.leave_out(asem, level)
+    codes = [c for c in got.scores if c]
+    close(np.column_stack([got.scores[c] for c in codes]), golden(f"{name}_scores", list(got.units), codes), rtol=1e-9)
+    for want in table(f"{name}_mean_abs_rank"):
+        if want["removed"] != "Nominal":
+            close(got.mean_shift[want["removed"]], num(want["MeanAbsRankDiff"]), rtol=1e-9)
+
+
+def test_leaving_out_what_a_formula_reads_and_an_only_child():
+    nodes = [Node("top"), Node("A", "top"), Node("B", "top"), Node("a", "A"), Node("b", "B"), Node("c", "B", formula="a * 2 + b")]
+    r = biaochi.run(Framework(nodes), Panel.of({"unit": ["x", "y", "z"], "a": [1.0, 2, 4], "b": [3.0, 1, 1]}, period="2024"), Recipe())
+    got = biaochi.leave_out(r)
+    assert set(got.scores) == {"", "a", "b", "c"}
+    alone = biaochi.run(
+        Framework([Node("top"), Node("B", "top"), Node("b", "B"), Node("c", "B", formula="a * 2 + b"), Node("a", series=True)]), r.panel, Recipe()
+    )
+    close(got.scores["a"], alone.scores[0, :, 0])
+
+
+def test_ranks(asem):
+    rows = table("rank_df")
+    for code in ("Goods", "LPI"):
+        x = asem.panel.series(code)[0]
+        mine = dict(zip([u.code for u in asem.panel.units], rank(x, exact=True), strict=True))
+        given = {w["uCode"]: num(w[code]) for w in rows}
+        if set(given) == set(mine):
+            close([mine[u] for u in given], list(given.values()))
+        else:  # of a subset
+            at = [asem.panel.position(u) for u in given]
+            close(rank(x[at], exact=True), list(given.values()))
+
+
+def test_ranks_inside_groups(asem):
+    got = biaochi.group_ranks(asem, "GDP_group")
+    numbers = asem.panel.groups("GDP_group")
+    for g in range(numbers.max() + 1):
+        inside = numbers == g
+        close(got[0, inside, 0], rank(asem.scores[0, inside, 0]))
+    assert np.isnan(got[0, numbers < 0]).all()
+
+
+def test_strengths_and_weaknesses(asem):
+    rows = table("strengths_weaknesses_raw")
+    for unit in dict.fromkeys(r["unit"] for r in rows):
+        got = biaochi.strengths(asem, unit)
+        for kind, name in (("S", "strengths"), ("W", "weaknesses")):
+            want = [(r["Code"], float(r["Rank"]), float(r["Value"])) for r in rows if r["unit"] == unit and r["kind"] == kind]
+            mine = [(r["code"], r["rank"], r["value"]) for r in got[name]]
+            assert sorted(r for _, r, _ in mine) == sorted(r for _, r, _ in want)
+            last = {max(r for _, r, _ in want), min(r for _, r, _ in want)}  # of equal ranks at the edge either may be shown
+            assert {c for c, r, _ in mine if r not in last} == {c for c, r, _ in want if r not in last}
+            shared = {c: v for c, _, v in want}
+            close([v for c, _, v in mine if c in shared], [shared[c] for c, _, _ in mine if c in shared], rtol=1e-9)
+
+
+def test_strengths_inside_a_group_and_with_last_places(asem):
+    everywhere = biaochi.strengths(asem, "CHE", 49, discard_last=False)["strengths"]
+    assert len(everywhere) == int((~np.isnan(asem.stages["derived"][0, asem.panel.position("CHE")])).sum())
+    inside = biaochi.strengths(asem, "CHE", 49, group="GDP_group", discard_last=False)["strengths"]
+    size = int((asem.panel.groups("GDP_group") == asem.panel.groups("GDP_group")[asem.panel.position("CHE")]).sum())
+    assert max(r["of"] for r in inside) <= size
+
+
+# --- comparing -----------------------------------------------------------------------------------
+
+
+def test_effects_of_choices_add_up(asem):
+    p = biaochi.load("asem")
+    other = biaochi.run(
+        Framework([replace(n, weight=3.0) if n.code == "Conn" else n for n in p.framework.nodes]),
+        p.panel,
+        biaochi.variant(p.recipe, treat="none", normalise="zscore", impute="median"),
+    )
+    got = biaochi.compare(asem, other)
+    assert {c["choice"] for c in got.choices} == {"weights", "treat", "normalise", "impute"}
+    for row in got.rows:
+        assert sum(row["because"].values()) == pytest.approx(row["difference"], abs=1e-9)
+        assert sum(row["because_rank"].values()) == pytest.approx(row["shift"], abs=1e-9)
+    close(got.correlations["pearson"], np.corrcoef(asem.scores[0, :, 0], other.scores[0, :, 0])[0, 1], rtol=1e-9)
+    back = biaochi.compare(other, asem)  # the other way round: the same effects, turned
+    close([r["because"]["treat"] for r in back.rows], [-r["because"]["treat"] for r in got.rows], rtol=1e-8, atol=1e-9)
+
+
+def test_one_choice_is_the_whole_difference(asem):
+    other = biaochi.run(asem.framework, asem.panel, biaochi.variant(asem.recipe, treat="none"))
+    got = biaochi.compare(asem, other)
+    assert [c["choice"] for c in got.choices] == ["treat"]
+    close([r["because"]["treat"] for r in got.rows], [r["difference"] for r in got.rows])
+
+
+def test_choices_that_only_run_together_count_as_one(asem):
+    """A geometric mean cannot take the zeros of min-max 0 to 100."""
+    other = biaochi.run(asem.framework, asem.panel, biaochi.variant(asem.recipe, aggregate="geometric", range=(1, 100)))
+    got = biaochi.compare(asem, other)
+    assert [c["choice"] for c in got.choices] == ["aggregate + range"]
+    assert "cannot be run apart" in got.notices[0].en
+
+
+def test_two_frameworks_and_two_editions(desi):
+    p = biaochi.load("desi-2022")
+    less = without_1gbps([replace(n, weight=2.0) if n.code == "1" else n for n in p.framework.nodes])
+    got = biaochi.compare(biaochi.run(less, p.panel, p.recipe), desi, periods=("2021", "2022"))
+    assert {c["choice"] for c in got.choices} == {"indicators", "weights", "data"}
+    for row in got.rows:
+        assert sum(row["because"].values()) == pytest.approx(row["difference"], abs=1e-9)
+    added = next(c for c in got.choices if c["choice"] == "indicators")
+    assert [(r["code"], r["change"]) for r in added["changes"]] == [("2a3", "added")]
+    alone = biaochi.compare(desi, desi, periods=("2017", "2022"))
+    assert [c["choice"] for c in alone.choices] == ["data"]
+
+
+def test_nothing_differs(asem):
+    got = biaochi.compare(asem, asem)
+    assert got.choices == []
+    assert all(r["difference"] == 0 for r in got.rows)
+
+
+def test_many_results_side_by_side(asem):
+    others = {name: biaochi.run(asem.framework, asem.panel, biaochi.variant(asem.recipe, treat=name)) for name in ("none", "iqr")}
+    rows = biaochi.compare_many({"nominal": asem, **others})
+    assert [r["nominal"] for r in rows] == sorted(r["nominal"] for r in rows)
+    assert all(r["none - nominal"] == r["none"] - r["nominal"] for r in rows)
+    scores = biaochi.compare_many({"nominal": asem, **others}, by="scores", base="none")
+    assert scores[0]["none"] == max(r["none"] for r in scores)
+    pairs = biaochi.correlate({"nominal": asem, **others})
+    assert len(pairs) == 3 * len(asem.nodes)
+    assert all(r["correlation"] <= 1 for r in pairs)
+    flat = index(np.random.default_rng(0).random((5, 2)))
+    with pytest.raises(biaochi.BadOption, match="share a unit"):
+        biaochi.compare(asem, flat)
+    with pytest.raises(biaochi.UnknownName, match="nominal"):
+        biaochi.compare_many({"nominal": asem}, base="nominl")
