@@ -227,7 +227,14 @@ class Result:
 
     def to_arrow(self) -> pa.Table:
         """Scores and ranks as a long Arrow table."""
-        return _library("pyarrow", "frames").table(self.columns())
+        _library("pyarrow", "frames")
+        from biaochi.arrow import encoded, table_from
+
+        p, u, n = np.indices(self.scores.shape, np.int32).reshape(3, -1)
+        labels = ([node.code for node in self.nodes], n), ([unit.code for unit in self.panel.units], u), ([str(period) for period in self.panel.periods], p)
+        weight = np.array([self.effective_weights[node.code] for node in self.nodes])[n]
+        keys = dict(zip(("node", "unit", "period"), (encoded(*pair) for pair in labels), strict=True))
+        return table_from({**keys, "score": self.scores.ravel(), "rank": self.ranks.ravel(), "weight": weight, "contribution": self.contributions.ravel()})
 
     def to_parquet(self, path: str | Path) -> None:
         """Write scores and ranks as a long Parquet file, fingerprints in its metadata."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from biaochi.errors import BadInput, Place, Problem, Text, nearest
 from biaochi.method import Array
 
 MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "null", "..", "…", "—"})
 """Texts that mean "no value"."""
+
+MANY = 200_000
+"""Rows from which on a table is read column by column where it is held so."""
 
 LONGEST_CELL = 32_767
 """Characters a cell may hold: what a spreadsheet allows."""
@@ -33,6 +37,10 @@ class Table:
     """The number a user sees beside each row."""
     letters: Mapping[str, str] = field(default_factory=dict)
     """Column letters of a spreadsheet, by header."""
+    coded: Callable[[str], tuple[Sequence[Any], NDArray[np.intp]] | None] | None = None
+    """Of a table held column by column: the different labels of a column, and which one each row has; None if it has gaps."""
+    values: Callable[[str], Array | None] | None = None
+    """Of such a table: a column as finite numbers, NaN for missing; None if it is not."""
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))

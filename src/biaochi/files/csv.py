@@ -29,6 +29,8 @@ def read_csv(path: Path, name: str | None = None) -> Table:
         32,767 characters: every problem with its row.
     """
     name = name or path.name
+    if path.stat().st_size >= LARGE and (large := _read_large(path, name)) is not None:
+        return large
     content = decode(path.read_bytes(), name)
     found: list[Problem] = []
     rows = list(_records(content, name, found))
@@ -39,6 +41,46 @@ def read_csv(path: Path, name: str | None = None) -> Table:
     table = assemble([h.strip() for h in header], body, name, None, found)
     refuse(found)
     return table
+
+
+LARGE = 20_000_000
+"""Bytes from which on a file is read column by column, where pyarrow is there to do it."""
+
+
+def _read_large(path: Path, name: str) -> Table | None:
+    """A large plain file in UTF-8; None where anything about it is unusual, which the careful reader then tells."""
+    try:
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+    except ImportError:
+        return None
+    from biaochi.arrow import table_of
+
+    with path.open("rb") as f:
+        start = f.read(65_536)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start or start.lstrip(b"\xef\xbb\xbf").startswith(b"sep="):
+        return None
+    first = start.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
+    header = [h.strip() for h in next(csv.reader([first], delimiter=_separator(first)[1]))]
+    if len(set(header)) < len(header) or not all(header):
+        return None
+    text = pa.dictionary(pa.int32(), pa.string())
+    try:
+        read = arrow_csv.read_csv(
+            str(path),
+            read_options=arrow_csv.ReadOptions(column_names=header, skip_rows=1),
+            parse_options=arrow_csv.ParseOptions(delimiter=_separator(first)[1], ignore_empty_lines=False),
+            convert_options=arrow_csv.ConvertOptions(column_types={h: pa.string() if _is_value(h) else text for h in header}, strings_can_be_null=False),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError):
+        return None
+    strange = any(CONTROL.search(str(v)) for c in read.columns if pa.types.is_dictionary(c.type) for chunk in c.chunks for v in chunk.dictionary.to_pylist())
+    return None if strange else table_of(read, name, range(2, len(read) + 2))
+
+
+def _is_value(header: str) -> bool:
+    """Whether a column is likely to hold as many different cells as rows."""
+    return header.lower() in ("value", "值", "数值", "指标值", "obs_value")
 
 
 def decode(raw: bytes, name: str) -> str:

@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 
 from biaochi.errors import MissingExtra, Place, Problem, Text, refuse
-from biaochi.table import Table
+from biaochi.table import MANY, Table
 
 
 def read_parquet(path: Path, name: str | None = None) -> Table:
@@ -25,7 +25,12 @@ def read_parquet(path: Path, name: str | None = None) -> Table:
         except ImportError:
             continue
         try:
-            return Table.of(read(str(path)), name or path.name)
+            made = read(str(path))
+            if module == "pyarrow.parquet" and len(made) >= MANY:
+                from biaochi.arrow import table_of
+
+                return table_of(made, name or path.name, range(len(made)))
+            return Table.of(made, name or path.name)
         except Exception as e:  # each library has its own errors for a damaged file
             what = Text(f"this is not a readable Parquet file ({type(e).__name__}).", f"无法作为 Parquet 文件读取（{type(e).__name__}）。")
             refuse([Problem("not-parquet", what, Text("Write the file again.", "请重新生成该文件。"), Place(name or path.name))])
