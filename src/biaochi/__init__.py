@@ -47,6 +47,7 @@ _HOME = {
     "UnknownName": "errors",
     "audit": "audit",
     "chain": "chained",
+    "codes_from_names": "files.cointool",
     "common_weights": "frontier",
     "comparability": "chained",
     "compare": "compare",
@@ -70,16 +71,26 @@ _HOME = {
     "optimise_weights": "importance",
     "own": "custom",
     "read_coinr": "files.coinr",
+    "read_cointool": "files.cointool",
     "read_framework": "files.tree",
     "read_panel": "files.observations",
     "recipe_changes": "changes",
     "reliability": "coherence",
     "run": "run",
+    "save": "files.save",
     "statistics": "coherence",
     "strengths": "standing",
     "trends": "trends",
     "variant": "recipe",
+    "write_audit": "reports.audit",
+    "write_everything": "reports.everything",
+    "write_jsonstat": "files.jsonstat",
     "write_report": "reports.html",
+    "write_sdmx_csv": "files.sdmx.csv",
+    "write_sdmx_json": "files.sdmx.json",
+    "write_sdmx_json_structure": "files.sdmx.json",
+    "write_sdmx_ml": "files.sdmx.ml",
+    "write_sdmx_ml_structure": "files.sdmx.ml",
     "write_workbook": "reports.workbook",
 }
 
@@ -95,8 +106,14 @@ if TYPE_CHECKING:
     from biaochi.errors import BadInput, BadOption, BiaochiError, MissingExtra, Place, Problem, UnknownName
     from biaochi.explain import Explanation, explain
     from biaochi.files.coinr import read_coinr
+    from biaochi.files.cointool import codes_from_names, read_cointool
+    from biaochi.files.jsonstat import write_jsonstat
     from biaochi.files.observations import read_panel
     from biaochi.files.project import Project, load
+    from biaochi.files.save import save
+    from biaochi.files.sdmx.csv import write_sdmx_csv
+    from biaochi.files.sdmx.json import write_sdmx_json, write_sdmx_json_structure
+    from biaochi.files.sdmx.ml import write_sdmx_ml, write_sdmx_ml_structure
     from biaochi.files.tree import read_framework
     from biaochi.formula import BadFormula
     from biaochi.framework import Framework
@@ -108,6 +125,8 @@ if TYPE_CHECKING:
     from biaochi.panel import Panel
     from biaochi.period import Period
     from biaochi.recipe import Choice, Recipe, variant
+    from biaochi.reports.audit import write_audit
+    from biaochi.reports.everything import write_everything
     from biaochi.reports.html import write_report
     from biaochi.reports.workbook import write_workbook
     from biaochi.result import Result

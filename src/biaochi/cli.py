@@ -84,13 +84,14 @@ def cli() -> None:
 @period_option
 @out_option
 @no_files_option
+@click.option("--everything", is_flag=True, help="Also write every table of the run to NAME-everything.xlsx.")
 @click.option("--top", type=click.IntRange(1), default=60, metavar="N", help="Rows of the ranking to show, 60 by default.")
 @json_option
 @lang_option
 @click.pass_obj
-def run(lang: Lang, project: str, period: str | None, out: Path | None, no_files: bool, top: int, as_json: bool) -> None:
+def run(lang: Lang, project: str, period: str | None, out: Path | None, no_files: bool, everything: bool, top: int, as_json: bool) -> None:
     """Compute scores and ranks; write a workbook and an HTML report."""
-    _run(project, period, out, no_files, top, as_json, lang)
+    _run(project, period, out, no_files, everything, top, as_json, lang)
 
 
 cli.add_command(run, "evaluate")
@@ -139,6 +140,37 @@ def explain(lang: Lang, project: str, unit: str, node: str | None, period: str |
 def audit(lang: Lang, project: str, period: str | None, out: Path | None, no_files: bool, as_json: bool) -> None:
     """Audit statistics and coherence: every figure beside its threshold and source."""
     _audit(project, period, out, no_files, as_json, lang)
+
+
+@cli.command()
+@click.argument("first", metavar="FIRST")
+@click.argument("second", metavar="SECOND")
+@click.option("--node", metavar="NODE", help="The node compared; the index by default.")
+@click.option("--periods", metavar="A,B", help="A period of each, such as 2021,2022; the last ones by default.")
+@click.option("--top", type=click.IntRange(1), default=20, metavar="N", help="Units to show, those that moved most; 20 by default.")
+@json_option
+@lang_option
+@click.pass_obj
+def compare(lang: Lang, first: str, second: str, node: str | None, periods: str | None, top: int, as_json: bool) -> None:
+    """Compare two projects: shifts, and which choice made which difference."""
+    _compare(first, second, node, periods, top, as_json, lang)
+
+
+@cli.command()
+@click.argument("project", metavar="PROJECT")
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
+@click.option("--to", "form", default="csv", metavar="FORMAT", help="csv, parquet, excel, sdmx-csv, sdmx-ml, sdmx-json or json-stat; csv by default.")
+@json_option
+@lang_option
+@click.pass_obj
+def convert(lang: Lang, project: str, folder: Path, form: str, as_json: bool) -> None:
+    """Write a project in another format, without loss; a COIN Tool workbook is a project too."""
+    from biaochi.files.project import load
+    from biaochi.files.save import save
+
+    loaded = load(project)
+    written = save(loaded, folder, form)
+    _tell_made(written[0] if form == "excel" else folder, [p.name for p in written], as_json, lang)
 
 
 @cli.command()
@@ -197,7 +229,7 @@ def build(lang: Lang) -> click.Group:
     return cli if lang == "en" else in_chinese(cli)
 
 
-def _run(source: str, period: str | None, out: Path | None, no_files: bool, top: int, as_json: bool, lang: Lang) -> None:
+def _run(source: str, period: str | None, out: Path | None, no_files: bool, everything: bool, top: int, as_json: bool, lang: Lang) -> None:
     from biaochi.files.project import load
     from biaochi.published import compare_published
     from biaochi.run import run
@@ -213,7 +245,7 @@ def _run(source: str, period: str | None, out: Path | None, no_files: bool, top:
         if (out or not as_json) and not no_files:
             from biaochi.reports import write_all
 
-            written = write_all(project, result, out or Path("results") / project.name, lang, period=period, tell=tell)
+            written = write_all(project, result, out or Path("results") / project.name, lang, period=period, everything=everything, tell=tell)
     if as_json:
         from biaochi.reports.document import run_document
 
@@ -245,6 +277,28 @@ def _audit(source: str, period: str | None, out: Path | None, no_files: bool, as
     from biaochi.reports.terminal import print_audit
 
     print_audit(project, found, written, lang)
+
+
+def _compare(first: str, second: str, node: str | None, periods: str | None, top: int, as_json: bool, lang: Lang) -> None:
+    from biaochi.compare import compare
+    from biaochi.files.project import load
+    from biaochi.run import evaluate
+
+    one, two = load(first), load(second)
+    asked = (periods or ",").split(",")
+    if len(asked) != 2:
+        raise click.UsageError(
+            Text(f"--periods needs two periods, such as 2021,2022; got {periods}.", f"--periods 须为两期，如 2021,2022；得到 {periods}。").to(lang)
+        )
+    found = compare(evaluate(one), evaluate(two), node, periods=(asked[0].strip() or None, asked[1].strip() or None))
+    if as_json:
+        from biaochi.reports.document import compare_document
+
+        _print_json(compare_document(one, two, found, lang))
+        return
+    from biaochi.reports.terminal import print_comparison
+
+    print_comparison(one, two, found, top, lang)
 
 
 def _check(source: str, as_json: bool, lang: Lang) -> int:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 from biaochi.errors import Place, Problem, Text, UnknownName, refuse
 from biaochi.files.csv import read_csv
 from biaochi.files.excel import read_sheets
+from biaochi.files.jsonstat import is_jsonstat, read_jsonstat
 from biaochi.files.parquet import read_parquet
+from biaochi.files.sdmx.csv import from_sdmx_csv, is_sdmx
+from biaochi.files.sdmx.json import read_sdmx_json
+from biaochi.files.sdmx.ml import read_sdmx_ml
 from biaochi.table import Table
 
 Reader = Callable[[Path, str, str], list[Table]]
@@ -27,7 +32,29 @@ def _sheets(path: Path, name: str, sheet: str) -> list[Table]:
 
 
 def _text(path: Path, name: str, sheet: str) -> list[Table]:
-    return [read_csv(path, name)]
+    table = read_csv(path, name)
+    return [from_sdmx_csv(table) if is_sdmx(table) else table]
+
+
+def _xml(path: Path, name: str, sheet: str) -> list[Table]:
+    return read_sdmx_ml(path, name)
+
+
+def _json(path: Path, name: str, sheet: str) -> list[Table]:
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as e:
+        refuse(
+            [
+                Problem(
+                    "bad-json",
+                    Text(f"this is not readable JSON ({e}).", f"不是可读取的 JSON（{e}）。"),
+                    Text("Write the file again.", "请重新生成该文件。"),
+                    Place(name),
+                )
+            ]
+        )
+    return read_jsonstat(document, name) if is_jsonstat(document) else read_sdmx_json(document, name)
 
 
 READERS: dict[str, Reader] = {
@@ -36,6 +63,8 @@ READERS: dict[str, Reader] = {
     ".txt": _text,
     ".xlsx": _sheets,
     ".xlsm": _sheets,
+    ".xml": _xml,
+    ".json": _json,
     ".parquet": lambda path, name, sheet: [read_parquet(path, name)],
 }
 """Formats a table can be read from, by file ending."""

@@ -63,6 +63,11 @@ def read_sheets(path: Path, name: str | None = None, only: Container[str] | None
     return sheets
 
 
+def cannot_be_read(name: str, why: str) -> Problem:
+    """The problem of a file that is no workbook."""
+    return _cannot(name, "not-a-workbook", f"this is not a readable workbook ({why}).", f"无法作为工作簿读取（{why}）。")
+
+
 def _look_inside(path: Path, name: str) -> bool:
     """Refuse an archive that unpacks too far or has cells far out; tell whether a sheet has formulas or errors."""
     if not path.stat().st_size:
@@ -164,6 +169,18 @@ def letter(column: int) -> str:
     return out
 
 
+def exact_sheet() -> Any:
+    """A kind of worksheet that writes numbers with all their digits; the library's own cuts them at 16."""
+    from xlsxwriter.worksheet import Worksheet
+
+    class Exact(Worksheet):  # type: ignore[misc]
+        def _xml_number_element(self, number: float, attributes: Sequence[tuple[str, Any]] = ()) -> None:
+            told = "".join(f' {k}="{v}"' for k, v in attributes)
+            self.fh.write(f"<c{told}><v>{float(number)!r}</v></c>")
+
+    return Exact
+
+
 def write_tables(path: str | Path, tables: Mapping[str, Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]]) -> None:
     """Write plain tables, one a sheet: bold frozen header, numbers as numbers, missing as empty cells."""
     try:
@@ -173,7 +190,7 @@ def write_tables(path: str | Path, tables: Mapping[str, Mapping[str, Sequence[An
     with xlsxwriter.Workbook(str(path), {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
         head = book.add_format({"bold": True, "bottom": 1})
         for title, columns in tables.items():
-            sheet = book.add_worksheet(title)
+            sheet = book.add_worksheet(title, exact_sheet())
             sheet.freeze_panes(1, 0)
             sheet.write_row(0, 0, list(columns), head)
             for r, row in enumerate(zip(*columns.values(), strict=True), start=1):

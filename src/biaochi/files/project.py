@@ -96,6 +96,11 @@ def load(source: str | Path) -> Project:
         there = False
     if not there:
         refuse([_no_project(str(source)[:80])])
+    if path.suffix.lower() != ".toml":
+        from biaochi.files.cointool import cointool_project, is_cointool
+
+        if is_cointool(path):
+            return cointool_project(path)
     return _from_workbook(path) if path.suffix.lower() in (".xlsx", ".xlsm") else _from_folder(path)
 
 

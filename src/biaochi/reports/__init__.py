@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Tell = Callable[[str, str], None]
 
 
-def write_all(project: Project, result: Result, out: Path, lang: Lang, *, period: str | None = None, tell: Tell = lambda en, zh: None) -> list[Path]:
+def write_all(
+    project: Project, result: Result, out: Path, lang: Lang, *, period: str | None = None, everything: bool = False, tell: Tell = lambda en, zh: None
+) -> list[Path]:
     """Write workbook and HTML report; all files appear together, or none does."""
     from biaochi.reports.html import write_report
     from biaochi.reports.workbook import write_workbook
@@ -30,7 +32,14 @@ def write_all(project: Project, result: Result, out: Path, lang: Lang, *, period
         tell("drawing the report", "生成报告")
         write_report(project, result, path, lang=lang, period=period, tell=tell)
 
-    return in_folder(out, {f"{project.name}.xlsx": workbook, f"{project.name}.html": report})
+    def tables(path: Path) -> None:
+        from biaochi.reports.everything import write_everything
+
+        tell("writing every table", "写出全部表格")
+        write_everything(project, result, path, lang=lang)
+
+    writers = {f"{project.name}.xlsx": workbook, f"{project.name}.html": report}
+    return in_folder(out, {**writers, **({f"{project.name}-everything.xlsx": tables} if everything else {})})
 
 
 def in_folder(out: Path, files: Mapping[str, Callable[[Path], object]]) -> list[Path]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import biaochi
 from biaochi.checks import FAMILIES, REGISTRIES
+from biaochi.compare import Comparison
 from biaochi.errors import Lang, Text, UnknownName
 from biaochi.files.project import Project
 from biaochi.method import Method
@@ -31,6 +32,22 @@ def run_document(project: Project, result: Result, agreement: Agreement | None, 
         "notices": [n.to_dict(lang) for n in result.notices],
         "files": [str(p) for p in written],
     }  # fmt: skip
+
+
+def compare_document(first: Project, second: Project, found: Comparison, lang: Lang) -> dict[str, Any]:
+    """What ``biaochi compare --json`` prints."""
+    return {
+        "schema": "biaochi.compare/1",
+        "notices": [n for p in (first, second) if (n := p.notice.to(lang))] + [t.to(lang) for t in found.notices],
+        "first": {"project": first.name, "period": found.first},
+        "second": {"project": second.name, "period": found.second},
+        "node": found.code,
+        "rows": found.rows,
+        "choices": [{**c, "label": c["label"].to(lang)} for c in found.choices],
+        "correlations": found.correlations,
+        "only_first": list(found.only_first),
+        "only_second": list(found.only_second),
+    }
 
 
 def methods_document(name: str | None, lang: Lang) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text as Line
 
 from biaochi.audit import Audit
+from biaochi.compare import Comparison
 from biaochi.errors import Lang, Text
 from biaochi.files.project import Project
 from biaochi.published import Agreement
@@ -49,6 +51,58 @@ def print_audit(project: Project, found: Audit, written: list[Path], lang: Lang)
         out.print("")
     for path in written:
         out.print(Text("wrote ", "已写出 ").to(lang) + str(path), soft_wrap=True)
+
+
+def print_comparison(first: Project, second: Project, found: Comparison, top: int, lang: Lang) -> None:
+    """Correlations, effects of the choices, and the units that moved most with what moved them."""
+    out = console()
+
+    def say(en: str, zh: str) -> str:
+        return Text(en, zh).to(lang)
+
+    out.print(Line(f"{first.title.to(lang)} {found.first}  →  {second.title.to(lang)} {found.second}", style="bold"))
+    for note in dict.fromkeys(n for p in (first, second) if (n := p.notice.to(lang))):
+        out.print(Line(note, style="yellow"), soft_wrap=True)
+    c = {k: "—" if v is None else f"{v:.3f}" for k, v in found.correlations.items()}
+    shift = {k: "—" if found.correlations[k] is None else f"{found.correlations[k]:.1f}" for k in ("mean_shift", "largest_shift")}
+    out.print(say(f"{found.code}: Pearson {c['pearson']}, Spearman {c['spearman']}, Kendall {c['kendall']}; ranks shift by {shift['mean_shift']} on average, {shift['largest_shift']} at most.",
+                  f"{found.code}：皮尔逊 {c['pearson']}，斯皮尔曼 {c['spearman']}，肯德尔 {c['kendall']}；位次平均变动 {shift['mean_shift']}，最大 {shift['largest_shift']}。"), soft_wrap=True)  # fmt: skip
+    if not found.choices:
+        out.print(say("Nothing differs.", "没有差异。"))
+    for choice in sorted(found.choices, key=lambda c: -(c["mean_score"] or 0)):
+        out.print(f"· {choice['label'].to(lang)}: " + say(f"{choice['mean_score']:.2f} points on average, {choice['largest_score']:.2f} at most; {choice['mean_rank']:.1f} places on average.",
+                                                          f"平均 {choice['mean_score']:.2f} 分，最大 {choice['largest_score']:.2f} 分；平均 {choice['mean_rank']:.1f} 位。"), soft_wrap=True)  # fmt: skip
+    for t in found.notices:
+        out.print(f"· {t.to(lang)}", style="dim", soft_wrap=True)
+    out.print(_moved(found, top, lang, say))
+    for units, name in ((found.only_first, first.name), (found.only_second, second.name)):
+        if units:
+            out.print(
+                say(f"Only in {name}: {', '.join(units[:20])}", f"仅见于 {name}：{'、'.join(units[:20])}") + (" …" if len(units) > 20 else ""), soft_wrap=True
+            )
+
+
+def _moved(found: Comparison, top: int, lang: Lang, say: Callable[[str, str], str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for head in (say("unit", "单位"), say("score", "得分"), "→", say("difference", "差"), say("rank", "位次"), "→", say("places", "进退")):
+        table.add_column(head, justify="left" if head == say("unit", "单位") else "right")
+    for choice in found.choices:
+        table.add_column(choice["label"].to(lang), justify="right", overflow="fold", max_width=16)
+    rows = sorted(found.rows, key=lambda r: (-abs(r["shift"] or 0), -abs(r["difference"] or 0), r["unit"]))[:top]
+    for r in rows:
+        cells = [
+            r["unit"],
+            *(_plain(r[k], 2) for k in ("score_first", "score_second", "difference")),
+            *(_plain(r[k], 0) for k in ("rank_first", "rank_second")),
+        ]
+        table.add_row(
+            *cells, "—" if r["shift"] is None else f"{r['shift']:+.0f}", *(_plain(r["because"].get(c["choice"]), 2, sign=True) for c in found.choices)
+        )
+    return table
+
+
+def _plain(v: float | None, decimals: int, *, sign: bool = False) -> str:
+    return "—" if v is None else f"{v:+.{decimals}f}" if sign else f"{v:.{decimals}f}"
 
 
 def print_result(project: Project, result: Result, agreement: Agreement | None, written: list[Path], lang: Lang, *, period: str | None, top: int) -> None:

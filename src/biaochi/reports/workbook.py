@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from biaochi.errors import Lang, MissingExtra, Problem, Text, refuse
+from biaochi.files.excel import exact_sheet
 from biaochi.files.project import Project
 from biaochi.framework import Optimum
 from biaochi.published import compare_published
@@ -82,7 +83,7 @@ class _Writer:
 
     def sheet(self, en: str, zh: str, *, landscape: bool = True) -> Any:
         """A new sheet headed by the project's title and notice."""
-        sheet = self.book.add_worksheet(self.say(en, zh))
+        sheet = self.book.add_worksheet(self.say(en, zh), exact_sheet())
         sheet.write(0, 0, f"{self.project.title.to(self.lang)} — {self.say(en, zh)}", self.formats["title"])
         sheet.write(1, 0, self.project.notice.to(self.lang), self.formats["notice"])
         sheet.hide_gridlines(2)
