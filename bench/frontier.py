@@ -46,7 +46,7 @@ def restricted(kind: str) -> Restrictions | None:
         return Restrictions(c, zero((len(c), m)), zero(len(c)))
     if kind == "order and shares":
         c = np.array([eye[j + 1] - eye[j] for j in range(m - 1)])
-        return Restrictions(np.concatenate([c, zero((m, m))]), np.concatenate([zero((m - 1, m)), 0.005 - eye]), zero(2 * m - 1))
+        return Restrictions(np.concatenate([c, zero((m, m))]), np.concatenate([zero((m - 1, m)), 0.0002 - eye]), zero(2 * m - 1))
     return None
 
 

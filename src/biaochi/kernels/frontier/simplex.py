@@ -116,7 +116,7 @@ class _Model:
         while True:
             if not self._settled():
                 left = np.setdiff1d(np.arange(len(self.rows)), self.taken)
-                if not left.size:
+                if not left.size or self.h.getModelStatus() == self.infeasible:  # which more rows do not mend
                     return None
                 self._take(left)  # without them it may have no lowest value
                 continue
@@ -141,6 +141,8 @@ class _Model:
             gap = abs(info.objective_function_value - self._dual_value()) if status == self.optimal else np.inf
             if status == self.optimal and gap <= 1e-9 * max(abs(info.objective_function_value), 1.0):
                 return True
+            if status == self.infeasible and attempt:
+                return False
             if attempt == 0:
                 self.h.clearSolver()
         return bool(status == self.optimal)
