@@ -19,6 +19,9 @@ TESTS = [
     "tests/golden/test_coinr.py",
     "tests/golden/test_coinr_data.py",
     "tests/golden/test_tai.py",
+    "tests/golden/test_frontier.py",
+    "tests/golden/test_coherence.py",
+    "tests/golden/test_trends.py",
     "tests/engine/test_traits.py",
 ]
 
@@ -53,6 +56,16 @@ FAULTS = [
     ("aggregate/outrank.py", "(n_part - n_full) * (c - q)", "(n_part - n_full) * c", "the ramp starts at 0"),
     ("aggregate/outrank.py", "both = (~np.isnan(a) & ~np.isnan(b)) @ w", "both = np.ones(a.shape) @ w", "a gap is weighed as if compared"),
     ("aggregate/kemeny.py", "if cost < best[s] - 1e-15", "if cost > best[s] or best[s] == np.inf", "the worst order"),
+    ("frontier/active.py", "self.slack -= step[:, None] * rate", "self.slack -= 0.5 * step[:, None] * rate", "rows are passed on the way"),
+    ("frontier/active.py", "gain = np.where(self.active < 0, np.inf, multiplier / length)", "gain = np.where(self.active < 0, np.inf, -multiplier / length)", "vertices get worse"),
+    ("frontier/forms.py", "parts = np.diff((np.arange(n + 1) / n) ** size)", "parts = np.full(n, 1 / n)", "order-m forgets the best of the draw"),
+    ("structure/association.py", "df = n - 2.0", "df = n - 1.0", "one degree of freedom too many"),
+    ("structure/reliability.py", "(total - np.trace(c)) / (k * (k - 1))", "(total - np.trace(c)) / k**2", "alpha of a wrong mean"),
+    ("structure/reliability.py", "(1.0 - loadings**2).sum()", "(loadings**2).sum()", "omega counts the common part twice"),
+    ("structure/components.py", "partial = inverse / np.outer(d, d)", "partial = inverse", "partial correlations are not scaled"),
+    ("structure/components.py", "(n - 1 - (2 * m + 5) / 6)", "(n - 1)", "Bartlett without his correction"),
+    ("trend.py", "1.0 / np.where(years > 0, years, np.nan)", "1.0 / np.where(years > 0, years + 1.0, np.nan)", "growth over one year too many"),
+    ("trend.py", "at_start = start + slope * t[first]", "at_start = y[first, k]", "change on the first value, not on the line"),
     ("aggregate/electre.py", "strong = d > c", "strong = d > 1.0", "no veto"),
 ]  # fmt: skip
 

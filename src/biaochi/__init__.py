@@ -83,6 +83,7 @@ _HOME = {
     "trends": "trends",
     "variant": "recipe",
     "write_audit": "reports.audit",
+    "write_coinr": "files.coinr",
     "write_everything": "reports.everything",
     "write_jsonstat": "files.jsonstat",
     "write_report": "reports.html",
@@ -105,7 +106,7 @@ if TYPE_CHECKING:
     from biaochi.custom import own
     from biaochi.errors import BadInput, BadOption, BiaochiError, MissingExtra, Place, Problem, UnknownName
     from biaochi.explain import Explanation, explain
-    from biaochi.files.coinr import read_coinr
+    from biaochi.files.coinr import read_coinr, write_coinr
     from biaochi.files.cointool import codes_from_names, read_cointool
     from biaochi.files.jsonstat import write_jsonstat
     from biaochi.files.observations import read_panel

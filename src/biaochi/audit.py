@@ -257,7 +257,7 @@ def _placement_flags(rows: list[dict[str, Any]], t: Thresholds) -> Iterator[Flag
         r, code, parent = row["with_parent"], row["code"], row["parent"]
         if r is None:
             continue
-        said = f"r = {r:.2f}, p = {row['p']:.3f}, n = {row['n']}"
+        said = f"r = {r:.2f}, {_p(row['p'])}, n = {row['n']}"
         if r < 0:
             yield Flag(
                 "against-parent", (code, parent), r, "low", Text(f"{code} runs against its parent {parent}: {said}.", f"{code} 与上级 {parent} 反向：{said}。")
@@ -271,6 +271,11 @@ def _placement_flags(rows: list[dict[str, Any]], t: Thresholds) -> Iterator[Flag
             text = Text(f"{code} goes with {row['nearest']} (r = {near:.2f}) more than with its parent {parent} (r = {r:.2f}).",
                         f"{code} 与 {row['nearest']}（r = {near:.2f}）的相关高于其上级 {parent}（r = {r:.2f}）。")  # fmt: skip
             yield Flag("elsewhere", (code, parent, str(row["nearest"])), near, "own", text)
+
+
+def _p(p: float) -> str:
+    """A p-value with three decimals; a smaller one as such."""
+    return "p < 0.001" if p < 0.0005 else f"p = {p:.3f}"
 
 
 def _dimension_flags(d: Dimension, t: Thresholds) -> Iterator[Flag]:

@@ -5,18 +5,28 @@ from __future__ import annotations
 import locale
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
 from biaochi import __version__
 from biaochi.cli_words import in_chinese, usage_message
+from biaochi.cli_work import (
+    BAD_INPUT,
+    FINE,
+    WRONG_USAGE,
+    audit_project,
+    chain_projects,
+    check_project,
+    compare_projects,
+    print_json,
+    refused,
+    run_project,
+    tell_made,
+    trends_project,
+)
 from biaochi.errors import BadInput, BiaochiError, Lang, Place, Problem, Text, UnknownName
-
-FINE, BAD_INPUT, WRONG_USAGE = 0, 1, 2
 
 
 def language(argv: list[str]) -> Lang:
@@ -51,15 +61,15 @@ def _exit_code(lang: Lang) -> int:
         sys.stderr.close()
         return FINE
     except BadInput as e:
-        _refused(e.problems, lang)
+        refused(e.problems, lang)
     except UnknownName as e:  # a unit, period, method or example named on the command line
         click.echo(e.text.to(lang), err=True)
         return WRONG_USAGE
     except BiaochiError as e:
-        _refused((Problem("refused", e.text, Text("", "")),), lang)
+        refused((Problem("refused", e.text, Text("", "")),), lang)
     except OSError as e:
         what = Text(f"cannot be read or written: {e.strerror}.", f"无法读写：{e.strerror}。")
-        _refused((Problem("os-error", what, Text("Check the name and your rights.", "请检查名称和权限。"), Place(str(e.filename or ""))),), lang)
+        refused((Problem("os-error", what, Text("Check the name and your rights.", "请检查名称和权限。"), Place(str(e.filename or ""))),), lang)
     else:
         return code if isinstance(code, int) else FINE
     return BAD_INPUT
@@ -91,7 +101,7 @@ def cli() -> None:
 @click.pass_obj
 def run(lang: Lang, project: str, period: str | None, out: Path | None, no_files: bool, everything: bool, top: int, as_json: bool) -> None:
     """Compute scores and ranks; write a workbook and an HTML report."""
-    _run(project, period, out, no_files, everything, top, as_json, lang)
+    run_project(project, period, out, no_files, everything, top, as_json, lang)
 
 
 cli.add_command(run, "evaluate")
@@ -104,7 +114,7 @@ cli.add_command(run, "evaluate")
 @click.pass_obj
 def check(lang: Lang, project: str, as_json: bool) -> int:
     """List every problem of a project, with file, row, column and fix."""
-    return _check(project, as_json, lang)
+    return check_project(project, as_json, lang)
 
 
 @cli.command()
@@ -124,7 +134,7 @@ def explain(lang: Lang, project: str, unit: str, node: str | None, period: str |
     told = evaluate(loaded).explain(unit, node, period)
     notice = loaded.notice.to(lang)
     if as_json:
-        _print_json({"notice": notice or None, **told.to_dict(lang)})
+        print_json({"notice": notice or None, **told.to_dict(lang)})
     else:
         click.echo("\n".join([*([notice] if notice else []), *told.lines(lang)]))
 
@@ -139,7 +149,7 @@ def explain(lang: Lang, project: str, unit: str, node: str | None, period: str |
 @click.pass_obj
 def audit(lang: Lang, project: str, period: str | None, out: Path | None, no_files: bool, as_json: bool) -> None:
     """Audit statistics and coherence: every figure beside its threshold and source."""
-    _audit(project, period, out, no_files, as_json, lang)
+    audit_project(project, period, out, no_files, as_json, lang)
 
 
 @cli.command()
@@ -153,13 +163,41 @@ def audit(lang: Lang, project: str, period: str | None, out: Path | None, no_fil
 @click.pass_obj
 def compare(lang: Lang, first: str, second: str, node: str | None, periods: str | None, top: int, as_json: bool) -> None:
     """Compare two projects: shifts, and which choice made which difference."""
-    _compare(first, second, node, periods, top, as_json, lang)
+    compare_projects(first, second, node, periods, top, as_json, lang)
+
+
+@cli.command()
+@click.argument("project", metavar="PROJECT")
+@click.option("--node", metavar="NODE", help="The node looked at; the index by default.")
+@click.option("--method", default="linear", metavar="METHOD", help="cagr, change, linear, exponential or theil_sen; linear by default.")
+@click.option("--since", metavar="PERIOD", help="First period looked at.")
+@click.option("--until", metavar="PERIOD", help="Last period looked at.")
+@json_option
+@lang_option
+@click.pass_obj
+def trends(lang: Lang, project: str, node: str | None, method: str, since: str | None, until: str | None, as_json: bool) -> None:
+    """Trend of every unit with its interval, and whether units draw closer."""
+    trends_project(project, node, method, since, until, as_json, lang)
+
+
+@cli.command()
+@click.argument("projects", metavar="OLDEST ... NEWEST", nargs=-1, required=True)
+@click.option("--node", metavar="NODE", help="A node all editions have; each one's index by default.")
+@click.option("--rule", default="ratio", metavar="RULE", help="ratio, difference or common; ratio by default.")
+@click.option("--at", metavar="PERIOD", help="The link period; the first that two editions share by default.")
+@click.option("--base", metavar="PERIOD", help="A period in which every unit is brought to 100.")
+@json_option
+@lang_option
+@click.pass_obj
+def chain(lang: Lang, projects: tuple[str, ...], node: str | None, rule: str, at: str | None, base: str | None, as_json: bool) -> None:
+    """Link editions whose frameworks differ into one series by a stated rule."""
+    chain_projects(projects, node, rule, at, base, as_json, lang)
 
 
 @cli.command()
 @click.argument("project", metavar="PROJECT")
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
-@click.option("--to", "form", default="csv", metavar="FORMAT", help="csv, parquet, excel, sdmx-csv, sdmx-ml, sdmx-json or json-stat; csv by default.")
+@click.option("--to", "form", default="csv", metavar="FORMAT", help="csv, parquet, excel, sdmx-csv, sdmx-ml, sdmx-json, json-stat or coinr; csv by default.")
 @json_option
 @lang_option
 @click.pass_obj
@@ -170,7 +208,7 @@ def convert(lang: Lang, project: str, folder: Path, form: str, as_json: bool) ->
 
     loaded = load(project)
     written = save(loaded, folder, form)
-    _tell_made(written[0] if form == "excel" else folder, [p.name for p in written], as_json, lang)
+    tell_made(written[0] if form == "excel" else folder, [p.name for p in written], as_json, lang)
 
 
 @cli.command()
@@ -184,7 +222,7 @@ def methods(lang: Lang, name: str | None, as_json: bool) -> None:
 
     document = methods_document(name, lang)
     if as_json:
-        _print_json(document)
+        print_json(document)
         return
     from biaochi.reports.terminal import print_methods
 
@@ -204,12 +242,12 @@ def example(lang: Lang, name: str | None, folder: Path | None, as_json: bool) ->
     if name is None:
         titles = {n: t.to(lang) for n, t in example_titles().items()}
         if as_json:
-            _print_json({"examples": [{"name": n, "title": t} for n, t in titles.items()]})
+            print_json({"examples": [{"name": n, "title": t} for n, t in titles.items()]})
         else:
             click.echo("\n".join(f"{n:16}{t}" for n, t in titles.items()))
         return
     target = folder or Path(name)
-    _tell_made(target, copy_example(name, target), as_json, lang)
+    tell_made(target, copy_example(name, target), as_json, lang)
 
 
 @cli.command()
@@ -221,167 +259,9 @@ def new(lang: Lang, folder: Path, as_json: bool) -> None:
     """Make a commented project folder that runs at once."""
     from biaochi.files.template import new_project
 
-    _tell_made(folder, new_project(folder), as_json, lang)
+    tell_made(folder, new_project(folder), as_json, lang)
 
 
 def build(lang: Lang) -> click.Group:
     """The command tree with its help in one language."""
     return cli if lang == "en" else in_chinese(cli)
-
-
-def _run(source: str, period: str | None, out: Path | None, no_files: bool, everything: bool, top: int, as_json: bool, lang: Lang) -> None:
-    from biaochi.files.project import load
-    from biaochi.published import compare_published
-    from biaochi.run import run
-
-    with _progress(lang, quiet=as_json) as tell:
-        tell("reading", "读取数据")
-        project = load(source)
-        tell("computing", "计算")
-        result = run(project.framework, project.panel, project.recipe)
-        result.period_at(period)  # an unknown period is refused before anything is written
-        agreement = compare_published(result, project.published) if project.published else None
-        written: list[Path] = []
-        if (out or not as_json) and not no_files:
-            from biaochi.reports import write_all
-
-            written = write_all(project, result, out or Path("results") / project.name, lang, period=period, everything=everything, tell=tell)
-    if as_json:
-        from biaochi.reports.document import run_document
-
-        _print_json(run_document(project, result, agreement, written, lang))
-        return
-    from biaochi.reports.terminal import print_result
-
-    print_result(project, result, agreement, written, lang, period=period, top=top)
-
-
-def _audit(source: str, period: str | None, out: Path | None, no_files: bool, as_json: bool, lang: Lang) -> None:
-    from biaochi.audit import audit
-    from biaochi.files.project import load
-    from biaochi.run import evaluate
-
-    project = load(source)
-    result = evaluate(project)
-    found = audit(result, period=period)
-    written: list[Path] = []
-    if (out or not as_json) and not no_files:
-        from biaochi.reports import in_folder
-        from biaochi.reports.audit import write_audit
-
-        page = {f"{project.name}-audit.html": lambda path: write_audit(project, result, path, lang=lang, found=found)}
-        written = in_folder(out or Path("results") / project.name, page)
-    if as_json:
-        _print_json({"schema": "biaochi.audit/1", "notice": project.notice.to(lang) or None, **found.to_dict(), "files": [str(p) for p in written]})
-        return
-    from biaochi.reports.terminal import print_audit
-
-    print_audit(project, found, written, lang)
-
-
-def _compare(first: str, second: str, node: str | None, periods: str | None, top: int, as_json: bool, lang: Lang) -> None:
-    from biaochi.compare import compare
-    from biaochi.files.project import load
-    from biaochi.run import evaluate
-
-    one, two = load(first), load(second)
-    asked = (periods or ",").split(",")
-    if len(asked) != 2:
-        raise click.UsageError(
-            Text(f"--periods needs two periods, such as 2021,2022; got {periods}.", f"--periods 须为两期，如 2021,2022；得到 {periods}。").to(lang)
-        )
-    found = compare(evaluate(one), evaluate(two), node, periods=(asked[0].strip() or None, asked[1].strip() or None))
-    if as_json:
-        from biaochi.reports.document import compare_document
-
-        _print_json(compare_document(one, two, found, lang))
-        return
-    from biaochi.reports.terminal import print_comparison
-
-    print_comparison(one, two, found, top, lang)
-
-
-def _check(source: str, as_json: bool, lang: Lang) -> int:
-    from biaochi.run import evaluate
-
-    problems: tuple[Problem, ...] = ()
-    notices: tuple[Problem, ...] = ()
-    try:
-        notices = evaluate(source).notices
-    except BadInput as e:
-        problems = e.problems
-    if as_json:
-        _print_json({"ok": not problems, "problems": [p.to_dict(lang) for p in problems], "notices": [n.to_dict(lang) for n in notices]})
-    elif problems:
-        _show_problems(problems, lang)
-    else:
-        click.echo(Text("No problems.", "没有问题。").to(lang))
-        for n in notices:
-            click.echo("- " + n.say(lang).strip())
-    return BAD_INPUT if problems else FINE
-
-
-def _tell_made(folder: Path, files: list[str], as_json: bool, lang: Lang) -> None:
-    if as_json:
-        _print_json({"folder": str(folder), "files": files})
-    else:
-        click.echo(
-            Text(
-                f"Wrote {', '.join(files)} to {folder}.\nTry: biaochi run {folder}", f"已写入 {folder}：{'、'.join(files)}。\n试运行：biaochi run {folder}"
-            ).to(lang)
-        )
-
-
-def _print_json(document: Any) -> None:
-    import json
-
-    click.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
-
-
-def _refused(problems: tuple[Problem, ...], lang: Lang) -> None:
-    """Say why nothing was done: on standard error, and with ``--json`` also as the document of ``check``."""
-    if "--json" in sys.argv:
-        _print_json({"ok": False, "problems": [p.to_dict(lang) for p in problems], "notices": []})
-    _show_problems(problems, lang)
-
-
-def _show_problems(problems: tuple[Problem, ...], lang: Lang, most: int = 100) -> None:
-    """Problems on standard error, the first hundred; the rest are counted."""
-    n = len(problems)
-    click.echo(Text(f"{n} problem{'s' if n != 1 else ''}; nothing was written.", f"发现 {n} 个问题，未写出任何文件。").to(lang), err=True)
-    for p in problems[:most]:
-        click.echo("- " + p.say(lang), err=True)
-    if n > most:
-        click.echo(
-            Text(f"… and {n - most} more: biaochi check --json lists all.", f"……另有 {n - most} 个，biaochi check --json 可列出全部。").to(lang), err=True
-        )
-
-
-@contextmanager
-def _progress(lang: Lang, quiet: bool) -> Iterator[Callable[[str, str], None]]:
-    """Say on standard error what is being done, once work has taken more than a second."""
-    import threading
-
-    live = sys.stderr.isatty() and not quiet
-    said = Text("", "")
-    late = threading.Event()
-
-    def show() -> None:
-        late.set()
-        click.echo(f"\r\x1b[K{said.to(lang)} …", err=True, nl=False)
-
-    def tell(en: str, zh: str) -> None:
-        nonlocal said
-        said = Text(en, zh)
-        if late.is_set():
-            show()
-
-    timer = threading.Timer(1.0, show)
-    if live:
-        timer.start()
-    try:
-        yield tell
-    finally:
-        timer.cancel()
-        if late.is_set():
-            click.echo("\r\x1b[K", err=True, nl=False)

@@ -70,6 +70,8 @@ def test_run_json_fits_its_schema_and_writes_nothing(tmp_path):
         ("explain", ["explain", "asem", "CHN", "--json"]),
         ("audit", ["audit", "asem", "--json"]),
         ("compare", ["compare", "desi-2022", "desi-2022", "--periods", "2021,2022", "--json"]),
+        ("trends", ["trends", "desi-2022", "--json"]),
+        ("chain", ["chain", "desi-2022", "desi-2022", "--base", "2017", "--json"]),
         ("convert", ["convert", "desi-2022", "out", "--to", "sdmx-ml", "--json"]),
         ("methods", ["methods", "--json"]),
         ("example", ["example", "--json"]),

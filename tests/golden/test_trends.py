@@ -122,6 +122,7 @@ def test_growth_over_a_year_in_quarters():
     assert quarters["a", "2022-Q2"] == 1
 
 
+@pytest.mark.extras
 def test_convergence_against_statsmodels_and_a_known_speed():
     import statsmodels.api as sm
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from biaochi.errors import Problem, Text, refuse
 from biaochi.files import read_table
@@ -128,3 +130,86 @@ def _units(data: Table, code: str, name: str | None, groups: list[str], found: l
     if name:
         pick["name_en"] = [data.columns[name][i] for i in first.values()]
     return Table(pick, data.file, data.sheet, [data.rows[i] if i < len(data.rows) else i for i in first.values()])
+
+
+def write_coinr(framework: Framework, panel: Panel, idata: str | Path, imeta: str | Path) -> None:
+    """Write COINr's iData and iMeta.
+
+    Parameters
+    ----------
+    framework : Framework
+    panel : Panel
+    idata, imeta : str or Path
+        The two CSV files to write.
+
+    Raises
+    ------
+    BadInput
+        With everything these tables cannot hold, before anything is written: other levels of the tree than one below the
+        other, formulas, optima, statuses, sources, Chinese names, methods of single indicators and the like.
+    """
+    refuse(_beyond_coinr(framework, panel))
+    depth = max(framework.levels.values()) + 1
+    groupings = sorted({g for u in panel.units for g, _ in u.groups})
+    head = ["Level", "iCode", "iName", "Direction", "Weight", "Unit", "Target", "Denominator", "Parent", "Type"]
+    rows: list[list[Any]] = []
+    for n in framework.nodes:
+        leaf = not n.series and not framework.children(n.code)
+        level = "NA" if n.series else depth - framework.levels[n.code]
+        kind = "Denominator" if n.series else "Indicator" if leaf else "Aggregate"
+        told = ["NA" if n.target is None else repr(float(n.target)), n.denominator or "NA", n.parent or "NA"]
+        rows.append([level, n.code, n.name_en, "NA" if n.series else n.direction, "NA" if n.series else repr(float(n.weight)), n.unit, *told, kind])
+    rows += [["NA", g, g, "NA", "NA", "", "NA", "NA", "NA", "Group"] for g in groupings]
+    _write(imeta, head, rows)
+    codes = [c for c in panel.codes if c in framework.inputs]
+    several = len(panel.periods) > 1
+    data = []
+    for p, period in enumerate(panel.periods):
+        for u, unit in enumerate(panel.units):
+            values = ["NA" if v != v else repr(v) for v in (float(panel.values[p, u, panel.codes.index(c)]) for c in codes)]
+            if several and all(v == "NA" for v in values):
+                continue
+            data.append([unit.name_en, unit.code, *(dict(unit.groups).get(g, "NA") for g in groupings), str(period), *values])
+    _write(idata, ["uName", "uCode", *groupings, "Time", *codes], data)
+
+
+def _write(path: str | Path, head: list[str], rows: list[list[Any]]) -> None:
+    import csv
+
+    with Path(path).open("w", encoding="utf-8", newline="") as f:
+        out = csv.writer(f)
+        out.writerow(head)
+        out.writerows(rows)
+
+
+def _beyond_coinr(framework: Framework, panel: Panel) -> Iterator[Problem]:
+    """What a project has that COINr's tables have no place for."""
+
+    def problem(code: str, en: str, zh: str) -> Problem:
+        fix = Text(
+            "Take it out, or use another format (sdmx-ml, json-stat, csv hold everything).",
+            "请删除，或改用其他格式（sdmx-ml、json-stat、csv 可容纳全部内容）。",
+        )
+        return Problem("beyond-coinr", Text(f"COINr's tables cannot hold {en} of {code!r}.", f"COINr 的表无法容纳 {code!r} 的{zh}。"), fix)
+
+    leaves = {framework.levels[n.code] for n in framework.indicators}
+    for n in framework.nodes:
+        lost = [(v, en, zh) for v, en, zh in (
+            (n.formula, "the formula", "公式"), (not isinstance(n.direction, int), "the optimum", "适度区间"), (n.overrides or n.aggregate, "the own methods", "自有方法"),
+            (n.valid != (None, None), "the valid range", "有效范围"), (n.goalposts, "the goalposts", "上下限"), (n.name_zh, "the Chinese name", "中文名称"),
+            (n.owner or n.frequency or n.source or n.definition, "owner, frequency, source or definition", "责任单位、频率、来源或定义"),
+            (len(leaves) > 1 and n.code == framework.root.code, "branches of different depth", "深度不一的分支"),
+            (not n.code.isidentifier(), "the code (letters, digits and _ only, a letter first)", "代码（仅限字母、数字和下划线，以字母开头）"),
+        ) if v]  # fmt: skip
+        yield from (problem(n.code, en, zh) for _, en, zh in lost)
+    for u in panel.units:
+        lost_unit = [
+            (v, en, zh)
+            for v, en, zh in ((u.name_zh, "the Chinese name", "中文名称"), (u.parent, "the parent", "上级"), (not u.ranked, "'not ranked'", "“不参与排名”"))
+            if v
+        ]
+        yield from (problem(u.code, en, zh) for _, en, zh in lost_unit)
+    if (np.isin(panel.status, ("A", ""), invert=True)).any() or any(panel.sources):
+        yield problem(framework.root.code, "statuses and sources", "状态和来源")
+    if any(p.freq != "A" for p in panel.periods):
+        yield problem(framework.root.code, "periods shorter than a year", "短于一年的期")

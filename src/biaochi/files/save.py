@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from biaochi.errors import MissingExtra, Place, Problem, Text, UnknownName, refuse
+from biaochi.files.coinr import write_coinr
 from biaochi.files.columns import Columns, Observations, data_columns, framework_columns, toml_value, unit_columns
 from biaochi.files.excel import write_tables
 from biaochi.files.jsonstat import write_jsonstat
@@ -17,7 +20,7 @@ from biaochi.files.sdmx.json import write_sdmx_json, write_sdmx_json_structure
 from biaochi.files.sdmx.ml import write_sdmx_ml, write_sdmx_ml_structure
 from biaochi.recipe import Recipe
 
-Files = Mapping[str, str]
+Files = Mapping[str, str | dict[str, str]]
 """Which file holds framework, units and data."""
 
 
@@ -76,6 +79,11 @@ def _jsonstat(project: Project, folder: Path) -> Files:
     return {"framework": "data.json", "units": "data.json", "data": "data.json"}
 
 
+def _coinr(project: Project, folder: Path) -> Files:
+    write_coinr(project.framework, project.panel, folder / "iData.csv", folder / "iMeta.csv")
+    return {"coinr": {"data": "iData.csv", "meta": "iMeta.csv"}}
+
+
 def _excel(project: Project, folder: Path) -> Files:
     tables = {
         "Framework": framework_columns(project.framework),
@@ -88,7 +96,7 @@ def _excel(project: Project, folder: Path) -> Files:
 
 
 WRITERS: dict[str, Callable[[Project, Path], Files]] = {
-    "csv": _csv, "parquet": _parquet, "excel": _excel, "sdmx-csv": _sdmx_csv, "sdmx-ml": _sdmx_ml, "sdmx-json": _sdmx_json, "json-stat": _jsonstat,
+    "csv": _csv, "parquet": _parquet, "excel": _excel, "sdmx-csv": _sdmx_csv, "sdmx-ml": _sdmx_ml, "sdmx-json": _sdmx_json, "json-stat": _jsonstat, "coinr": _coinr,
 }  # fmt: skip
 """Formats a project can be written in, by name."""
 
@@ -101,8 +109,8 @@ def save(project: Project, folder: str | Path, form: str = "csv") -> list[Path]:
     project : Project
     folder : str or Path
         Made where it is not there.
-    form : {"csv", "parquet", "excel", "sdmx-csv", "sdmx-ml", "sdmx-json", "json-stat"}
-        ``excel`` is one workbook, without biaochi.toml.
+    form : {"csv", "parquet", "excel", "sdmx-csv", "sdmx-ml", "sdmx-json", "json-stat", "coinr"}
+        ``excel`` is one workbook, without biaochi.toml; ``coinr`` is iData and iMeta, for projects they can hold.
 
     Returns
     -------
@@ -123,10 +131,14 @@ def save(project: Project, folder: str | Path, form: str = "csv") -> list[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = Text("the folder is not empty.", "文件夹不为空。") if folder.is_dir() else Text("a file of this name is in the way.", "存在同名文件。")
         refuse([Problem("in-the-way", what, Text("Name another folder.", "请换一个文件夹。"), Place(str(folder)))])
-    folder.mkdir(parents=True, exist_ok=True)
-    told = WRITERS[form](project, folder)
-    if told:
-        (folder / "biaochi.toml").write_text(_toml(project, told), encoding="utf-8", newline="\n")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".writing-") as scratch:
+        told = WRITERS[form](project, Path(scratch))
+        if told:
+            (Path(scratch) / "biaochi.toml").write_text(_toml(project, told), encoding="utf-8", newline="\n")
+        folder.mkdir(exist_ok=True)
+        for made in sorted(Path(scratch).iterdir()):
+            os.replace(made, folder / made.name)
     return sorted(folder.iterdir())
 
 

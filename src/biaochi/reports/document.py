@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import biaochi
+from biaochi.chained import Chained
 from biaochi.checks import FAMILIES, REGISTRIES
 from biaochi.compare import Comparison
 from biaochi.errors import Lang, Text, UnknownName
@@ -14,6 +16,7 @@ from biaochi.method import Method
 from biaochi.published import Agreement
 from biaochi.reports.catalogue import entry
 from biaochi.result import Result
+from biaochi.trends import Convergence
 
 
 def run_document(project: Project, result: Result, agreement: Agreement | None, written: list[Path], lang: Lang) -> dict[str, Any]:
@@ -47,6 +50,31 @@ def compare_document(first: Project, second: Project, found: Comparison, lang: L
         "correlations": found.correlations,
         "only_first": list(found.only_first),
         "only_second": list(found.only_second),
+    }
+
+
+def trends_document(project: Project, rows: list[dict[str, Any]], closer: Convergence | None, method: str, lang: Lang) -> dict[str, Any]:
+    """What ``biaochi trends --json`` prints; an infinite rate is None."""
+    finite = [{k: None if isinstance(v, float) and abs(v) == float("inf") else v for k, v in r.items()} for r in rows]
+    return {
+        "schema": "biaochi.trends/1",
+        "notice": project.notice.to(lang) or None,
+        "method": method,
+        "rows": finite,
+        "convergence": None if closer is None else asdict(closer),
+    }
+
+
+def chain_document(projects: list[Project], made: Chained, lang: Lang) -> dict[str, Any]:
+    """What ``biaochi chain --json`` prints."""
+    return {
+        "schema": "biaochi.chain/1",
+        "notices": [n for p in projects if (n := p.notice.to(lang))],
+        "editions": [p.name for p in projects],
+        "rule": made.rule.to(lang),
+        "rows": made.rows(),
+        "links": made.links,
+        "changes": made.changes,
     }
 
 
