@@ -28,7 +28,7 @@ _HOME = {
     "Frontier": "frontier",
     "Imputations": "multiple",
     "Influence": "importance",
-    "LeftOut": "compare",
+    "LeftOut": "left_out",
     "Limits": "limits",
     "MissingExtra": "errors",
     "Node": "node",
@@ -66,7 +66,7 @@ _HOME = {
     "growth": "trends",
     "impute_many": "multiple",
     "influence": "importance",
-    "leave_out": "compare",
+    "leave_out": "left_out",
     "load": "files.project",
     "optimise_weights": "importance",
     "own": "custom",
@@ -102,7 +102,7 @@ if TYPE_CHECKING:
     from biaochi.chained import Chained, chain, comparability, fixed_scales
     from biaochi.changes import framework_changes, recipe_changes
     from biaochi.coherence import Correlations, Factors, Reliability, Thresholds, correlations, factors, reliability, statistics
-    from biaochi.compare import Comparison, LeftOut, compare, compare_many, correlate, leave_out
+    from biaochi.compare import Comparison, compare, compare_many, correlate
     from biaochi.custom import own
     from biaochi.errors import BadInput, BadOption, BiaochiError, MissingExtra, Place, Problem, UnknownName
     from biaochi.explain import Explanation, explain
@@ -120,6 +120,7 @@ if TYPE_CHECKING:
     from biaochi.framework import Framework
     from biaochi.frontier import CommonWeights, Frontier, common_weights, frontier
     from biaochi.importance import Influence, Optimised, denominator_correlations, influence, optimise_weights
+    from biaochi.left_out import LeftOut, leave_out
     from biaochi.limits import Limits
     from biaochi.multiple import Imputations, impute_many
     from biaochi.node import Node, Optimum

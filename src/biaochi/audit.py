@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from biaochi.coherence import SOURCES, Correlations, Factors, Reliability, Thresholds, correlations, factors, reliability, statistics, values
+from biaochi.coherence import SOURCES, Correlations, Factors, Reliability, Thresholds, correlations, factors, known_thresholds, reliability, statistics, values
 from biaochi.errors import BiaochiError, Text
 from biaochi.importance import Influence, denominator_correlations, influence
 from biaochi.kernels.structure.association import clusters, explained
 from biaochi.period import Period
-from biaochi.result import Result
+from biaochi.result import Result, takes_result
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,11 @@ class Audit:
     """Units that count."""
     thresholds: Thresholds
     statistics: list[dict[str, Any]]
-    """Indicators as reported and derived."""
+    """Indicators as used: derived and divided, before anything is filled or treated; ``treated_skew`` and ``treated_kurtosis`` after."""
     availability: list[dict[str, Any]]
     """Units, with their share of values."""
     denominators: list[dict[str, Any]]
-    """Indicators that go with a series of size."""
+    """Indicators that go with a series of size, before they are divided by any; not those computed from it."""
     placement: list[dict[str, Any]]
     """Every node below the index: its correlation with its parent (and with the parent without itself), with the other nodes at
     the parent's level, with the index."""
@@ -67,6 +68,11 @@ class Audit:
     value_added: list[dict[str, Any]]
     """Units whose place in the index is far from that in a first-level node."""
     flags: list[Flag]
+    fingerprints: Mapping[str, str]
+    """SHA-256 of framework, recipe and data."""
+
+    def __repr__(self) -> str:
+        return f"<Audit of {self.index!r}, {self.period}: {self.units} units, {len(self.statistics)} indicators, {len(self.flags)} flags>"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data, for JSON; unknown figures are None."""
@@ -79,11 +85,12 @@ class Audit:
             for d in self.dimensions
         ]  # fmt: skip
         made = {
-            "index": self.index, "period": self.period, "units": self.units,
-            "thresholds": [{"name": k, "value": v, "source": SOURCES[k].en} for k, v in asdict(self.thresholds).items()],
+            "index": self.index, "period": self.period, "units": self.units, "fingerprints": self.fingerprints,
+            "thresholds": [{"name": k, "value": v, "source": SOURCES[k].en, "source_zh": SOURCES[k].zh} for k, v in asdict(self.thresholds).items()],
             "statistics": self.statistics, "availability": self.availability, "denominators": self.denominators, "placement": self.placement,
-            "redundancy": self.redundancy, "dimensions": dimensions, "influence": [asdict(i) for i in self.influence], "value_added": self.value_added,
-            "flags": [{"kind": f.kind, "codes": list(f.codes), "figure": f.figure, "threshold": f.threshold, "text": f.text.en, "text_zh": f.text.zh} for f in self.flags],
+            "redundancy": self.redundancy, "dimensions": dimensions, "influence": [{**asdict(i), "share": share} for i, share in zip(self.influence, influence_shares(self.influence), strict=True)], "value_added": self.value_added,
+            "flags": [{"kind": f.kind, "codes": list(f.codes), "figure": f.figure, "threshold": f.threshold, "limit": getattr(self.thresholds, f.threshold),
+                       "text": f.text.en, "text_zh": f.text.zh} for f in self.flags],
         }  # fmt: skip
         return dict(_finite(made))
 
@@ -97,6 +104,7 @@ def _finite(v: Any) -> Any:
     return None if isinstance(v, float) and not np.isfinite(v) else v
 
 
+@takes_result
 def audit(result: Result, *, period: str | Period | None = None, thresholds: Thresholds = Thresholds()) -> Audit:
     """A statistical audit in one call: data, placement, dimensions, redundancy, influence, value added.
 
@@ -122,14 +130,15 @@ def audit(result: Result, *, period: str | Period | None = None, thresholds: Thr
     ----------
     .. [1] OECD/JRC Handbook (2008), steps 2, 4 and 6; JRC statistical audits of composite indicators (Saisana et al.).
     """
+    known_thresholds(thresholds)
     p = result.period_at(period)
     name = str(result.panel.periods[p])
-    stats = statistics(result, period=name, thresholds=thresholds)
+    stats = _statistics(result, name, thresholds)
     rows = [r for u, r in enumerate(result.availability()[p * len(result.panel.units) : (p + 1) * len(result.panel.units)]) if result.panel.units[u].ranked]
     tables = {
         "statistics": stats,
         "availability": [{"unit": r["unit"], "missing": r["missing"], "share": r["share"], "screened": r["screened"]} for r in rows],
-        "denominators": denominator_correlations(result, threshold=thresholds.denominator, period=name),
+        "denominators": _size(result, name, thresholds),
         "placement": _placement(result, name),
         "redundancy": _redundancy(result, name, thresholds),
         "value_added": _value_added(result, p, thresholds),
@@ -150,13 +159,44 @@ def audit(result: Result, *, period: str | Period | None = None, thresholds: Thr
     except BiaochiError:  # too few units, or an index of one indicator
         weighed = []
     flags = [
-        *_data_flags(tables, thresholds),
+        *_data_flags(tables, thresholds, int(result.counts[p].sum())),
         *_placement_flags(tables["placement"], thresholds),
         *(f for d in dimensions for f in _dimension_flags(d, thresholds)),
         *_redundancy_flags(tables["redundancy"], thresholds),
         *_influence_flags(weighed, thresholds),
     ]
-    return Audit(result.nodes[0].code, name, int(result.counts[p].sum()), thresholds, **tables, dimensions=dimensions, influence=weighed, flags=flags)
+    return Audit(
+        result.nodes[0].code,
+        name,
+        int(result.counts[p].sum()),
+        thresholds,
+        **tables,
+        dimensions=dimensions,
+        influence=weighed,
+        flags=flags,
+        fingerprints=result.fingerprints,
+    )
+
+
+def _statistics(result: Result, period: str, t: Thresholds) -> list[dict[str, Any]]:
+    """Statistics of the indicators as used, beside what the treatment left of skewness and kurtosis."""
+    rows = statistics(result, stage="denominated", period=period, thresholds=t)
+    after = statistics(result, stage="treated", period=period, thresholds=t)
+    return [
+        {**a, "unit": result.framework[a["code"]].unit, "treated_skew": b["skew"], "treated_kurtosis": b["kurtosis"]} for a, b in zip(rows, after, strict=True)
+    ]
+
+
+def _size(result: Result, period: str, t: Thresholds) -> list[dict[str, Any]]:
+    """Correlations with series of size, but not of what is computed from the series."""
+    rows = denominator_correlations(result, threshold=t.denominator, period=period)
+    reads = {n.code: n.reads.names if n.reads else frozenset() for n in result.framework.nodes}
+
+    def behind(code: str, seen: frozenset[str] = frozenset()) -> frozenset[str]:
+        new = frozenset(reads.get(code, ())) - seen
+        return seen.union(new, *(behind(c, seen | new) for c in new))
+
+    return [r for r in rows if r["series"] not in behind(r["indicator"]) and r["indicator"] not in behind(r["series"])]
 
 
 def _placement(result: Result, period: str) -> list[dict[str, Any]]:
@@ -211,45 +251,45 @@ def _redundancy(result: Result, period: str, t: Thresholds) -> list[dict[str, An
 def _value_added(result: Result, p: int, t: Thresholds) -> list[dict[str, Any]]:
     out = []
     top = result.ranks[p, :, 0]
+    least = max(math.ceil(t.places * int((~np.isnan(top)).sum())), 1)
     for n in result.framework.children(result.nodes[0].code):
         shift = np.abs(result.ranks[p, :, result.node_at(n.code)] - top)
         known = ~np.isnan(shift)
-        far = int((shift[known] >= t.places).sum())
+        far = int((shift[known] >= least).sum())
         out.append({"code": n.code, "units": int(known.sum()), "far": far, "share": far / int(known.sum()) if known.any() else None,
-                    "largest": _number(np.fmax.reduce(shift, initial=np.nan))})  # fmt: skip
+                    "least": least, "largest": _number(np.fmax.reduce(shift, initial=np.nan))})  # fmt: skip
     return out
 
 
-def _data_flags(tables: dict[str, Any], t: Thresholds) -> Iterator[Flag]:
+def _data_flags(tables: dict[str, Any], t: Thresholds, units: int) -> Iterator[Flag]:
     for row in tables["statistics"]:
-        code = row["code"]
+        code, n = row["code"], row["available"]
         for kind in row["flags"]:
             if kind == "skew":
+                after = (row["treated_skew"], row["treated_kurtosis"])
+                left = None not in after and after != (row["skew"], row["kurtosis"])
+                more = Text(f"; after treatment {after[0]:.2f} and {after[1]:.2f}", f"；处理后为 {after[0]:.2f} 与 {after[1]:.2f}") if left else Text("", "")
                 text = Text(
-                    f"{code}: skewness {row['skew']:.2f} with kurtosis {row['kurtosis']:.2f}.", f"{code}：偏度 {row['skew']:.2f}，峰度 {row['kurtosis']:.2f}。"
+                    f"{code}: skewness {row['skew']:.2f} with kurtosis {row['kurtosis']:.2f}{more.en}.",
+                    f"{code}：偏度 {row['skew']:.2f}，峰度 {row['kurtosis']:.2f}{more.zh}。",
                 )
                 yield Flag("skew", (code,), row["skew"], "skew", text)
-            else:
-                share = row[f"{kind}_share"]
-                en, zh = _SHARES[kind]
-                yield Flag(kind, (code,), share, kind, Text(f"{code}: {share:.0%} of {en}.", f"{code}：{zh} {share:.0%}。"))
+                continue
+            share, count, of = row[f"{kind}_share"], row[kind], units if kind == "available" else n
+            said = {
+                "available": Text(f"values for {count} of {of} units", f"{of} 个单位中 {count} 个有值"),
+                "nonzero": Text(f"{count} of {of} values are not 0", f"{of} 个值中 {count} 个不为 0"),
+                "unique": Text(f"{count} different values among {of}", f"{of} 个值中有 {count} 个不同的值"),
+            }[kind]
+            yield Flag(kind, (code,), share, kind, Text(f"{code}: {said.en} ({share:.0%}).", f"{code}：{said.zh}（{share:.0%}）。"))
     for row in tables["availability"]:
         if row["share"] < t.available:
             yield Flag("available", (row["unit"],), row["share"], "available", Text(f"{row['unit']}: values for {row['share']:.0%} of the indicators.", f"{row['unit']}：有值指标占 {row['share']:.0%}。"))  # fmt: skip
     for row in tables["denominators"]:
-        done = Text("; it is divided by it already", "；已除以该序列") if row["divided"] else Text("", "")
-        text = Text(
-            f"{row['indicator']} goes with {row['series']}: r = {row['correlation']:.2f}{done.en}.",
-            f"{row['indicator']} 与 {row['series']} 相关：r = {row['correlation']:.2f}{done.zh}。",
-        )
-        yield Flag("denominator", (row["indicator"], row["series"]), row["correlation"], "denominator", text)
-
-
-_SHARES = {
-    "available": ("units have a value", "有值单位占"),
-    "nonzero": ("values are not 0", "非零值占"),
-    "unique": ("values differ from all others", "互不相同的值占"),
-}
+        if not row["divided"]:
+            text = Text(f"{row['indicator']} goes with {row['series']}: r = {row['correlation']:.2f}, and is not divided by it.",
+                        f"{row['indicator']} 与 {row['series']} 相关：r = {row['correlation']:.2f}，且未除以该序列。")  # fmt: skip
+            yield Flag("denominator", (row["indicator"], row["series"]), row["correlation"], "denominator", text)
 
 
 def _placement_flags(rows: list[dict[str, Any]], t: Thresholds) -> Iterator[Flag]:
@@ -262,7 +302,7 @@ def _placement_flags(rows: list[dict[str, Any]], t: Thresholds) -> Iterator[Flag
             yield Flag(
                 "against-parent", (code, parent), r, "low", Text(f"{code} runs against its parent {parent}: {said}.", f"{code} 与上级 {parent} 反向：{said}。")
             )
-        elif r < t.low:
+        if r < t.low:
             yield Flag(
                 "low", (code, parent), r, "low", Text(f"{code} hardly goes with its parent {parent}: {said}.", f"{code} 与上级 {parent} 相关偏低：{said}。")
             )
@@ -319,12 +359,13 @@ def _pair_flags(d: Dimension, t: Thresholds) -> Iterator[Flag]:
         if r > t.high:
             text = Text(
                 f"{a} and {b}, both under {d.of}, say nearly the same: r = {r:.2f}, n = {pair['n']}.",
-                f"{d.of} 下的 {a} 与 {b} 几乎重复：r = {r:.2f}，n = {pair['n']}。",
+                f"{a} 与 {b}（同属 {d.of}）几乎重复：r = {r:.2f}，n = {pair['n']}。",
             )
             yield Flag("high", (a, b), r, "high", text)
         elif r < t.negative:
             text = Text(
-                f"{a} and {b}, both under {d.of}, pull apart: r = {r:.2f}, n = {pair['n']}.", f"{d.of} 下的 {a} 与 {b} 此消彼长：r = {r:.2f}，n = {pair['n']}。"
+                f"{a} and {b}, both under {d.of}, pull apart: r = {r:.2f}, n = {pair['n']}.",
+                f"{a} 与 {b}（同属 {d.of}）此消彼长：r = {r:.2f}，n = {pair['n']}。",
             )
             yield Flag("negative", (a, b), r, "negative", text)
 
@@ -341,10 +382,14 @@ def _redundancy_flags(rows: list[dict[str, Any]], t: Thresholds) -> Iterator[Fla
             yield Flag("inflation", (row["code"],), v, "inflation", text)
 
 
-def _influence_flags(rows: list[Influence], t: Thresholds) -> Iterator[Flag]:
+def influence_shares(rows: list[Influence]) -> list[float]:
+    """Each node's part in the sum of main effects."""
     total = sum(i.main_effect for i in rows if i.main_effect == i.main_effect)
-    for i in rows:
-        share = i.main_effect / total if total > 0 else np.nan
+    return [i.main_effect / total if total > 0 else float("nan") for i in rows]
+
+
+def _influence_flags(rows: list[Influence], t: Thresholds) -> Iterator[Flag]:
+    for i, share in zip(rows, influence_shares(rows), strict=True):
         if abs(share - i.weight) > t.balance:
             text = Text(f"{i.code}: weight {i.weight:.0%}, share of influence {share:.0%} (explains {i.main_effect:.0%} of the index's variance alone).",
                         f"{i.code}：权重 {i.weight:.0%}，影响力占比 {share:.0%}（单独解释指数方差的 {i.main_effect:.0%}）。")  # fmt: skip

@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from biaochi.changes import framework_changes, recipe_changes
 from biaochi.checks import REGISTRIES, choice_of
-from biaochi.errors import BadOption, Text, UnknownName
+from biaochi.errors import BadOption, Text, UnknownName, choose
 from biaochi.framework import Framework
-from biaochi.method import Array, Trait, is_number
+from biaochi.method import Array, Method, Trait, is_number
 from biaochi.period import Period
-from biaochi.result import Result
+from biaochi.result import Result, takes_result
 
 RULES: dict[str, Text] = {
     "ratio": Text("older scores of each unit times its new over its old score in the link period", "各单位旧得分乘以其链接期新旧得分之比"),
@@ -36,7 +37,7 @@ class Chained:
     edition: tuple[int, ...]
     """(period,): which edition each period is taken from, counted from 0."""
     links: list[dict[str, Any]]
-    """edition, unit, period, old, new, link (factor or difference); link None where a unit has no score in both."""
+    """edition, unit, period, old, new, link (factor or difference); link None where a unit cannot be linked."""
     changes: list[dict[str, Any]]
     """edition, what (framework or recipe), code or setting, change, before, after."""
 
@@ -64,8 +65,8 @@ def chain(
     Parameters
     ----------
     editions : sequence of Result
-        Oldest first. Each period is taken from the newest edition that has it; where the link period is earlier than
-        that, from the newer edition from the link on.
+        Oldest first. From the link period of two on, a period is taken from the newer edition, before it from the older one,
+        linked; where only one of them has a period, from that one.
     code : str, optional
         A node all editions have; each one's index by default.
     rule : {"ratio", "difference", "common"}
@@ -78,7 +79,8 @@ def chain(
     Returns
     -------
     Chained
-        A unit without a score in a link period has no values before it; ``links`` names it.
+        A unit without a score in a link period has no linked values (rules ratio and difference); ``links`` names it.
+        Units that do not count set no common factor.
 
     Raises
     ------
@@ -89,39 +91,39 @@ def chain(
     stated = _stated(editions, rule, at)
     units = sorted({u.code for r in editions for u in r.panel.units})
     tables = [_scores(r, code, units) for r in editions]
-    periods = dict(tables[-1])
+    made = dict(tables[-1])
     edition = dict.fromkeys(tables[-1], len(editions) - 1)
     links: list[dict[str, Any]] = []
     for e in range(len(editions) - 2, -1, -1):
         old = tables[e]
-        link = _link_period(old, periods, stated[e], e)
-        factor = _link(old[link], periods[link], rule, link)
-        made = zip(units, old[link], periods[link], factor, strict=True)
-        links += [{"edition": e, "unit": u, "period": str(link), "old": _known(a), "new": _known(b), "link": _known(f)} for u, a, b, f in made]
+        link = _link_period(old, made, stated[e], e)
+        factor = _link(old[link], made[link], rule, link, _counted(editions[e : e + 2], link, units))
+        rows = zip(units, old[link], made[link], factor, strict=True)
+        links += [{"edition": e, "unit": u, "period": str(link), "old": _known(a), "new": _known(b), "link": _known(f)} for u, a, b, f in rows]
         for p, values in old.items():
-            if p < link:
-                periods[p] = values + factor if rule == "difference" else values * factor
-                edition[p] = e
-        for p in [p for p in periods if p < link and p not in old]:
-            del periods[p], edition[p]
-    order = sorted(periods)
-    values = np.array([periods[p] for p in order])
+            if p < link or p not in made:
+                made[p], edition[p] = values + factor if rule == "difference" else values * factor, e
+    order = sorted(made)
+    values = np.array([made[p] for p in order])
     if base is not None:
+        if not is_number(to) or not np.isfinite(to):
+            raise BadOption("to", f"must be a number; got {to!r}.", f"to 应为数；得到 {to!r}。")
         values = values / _base(values, order, base) * to
     return Chained(RULES[rule], tuple(units), tuple(map(str, order)), values, tuple(edition[p] for p in order), links, _changes(editions))
 
 
 def _stated(editions: Sequence[Result], rule: str, at: Sequence[str | Period] | str | Period | None) -> list[str | Period | None]:
     """The link period stated for each pair of editions."""
-    if rule not in RULES:
-        raise UnknownName(Text("rule", "链接规则"), rule, RULES)
+    choose(Text("rule", "链接规则"), rule, RULES)
+    if not isinstance(editions, (list, tuple)) or not all(isinstance(r, Result) for r in editions):
+        raise BadOption("chain", f"needs a list of results, oldest first; got {editions!r}.", f"chain 需要结果列表，旧版在前；得到 {editions!r}。")
     if len(editions) < 2:
         raise BadOption("chain", f"needs two editions or more; got {len(editions)}.", f"至少需要两个版本；得到 {len(editions)} 个。")
     pairs = len(editions) - 1
     if at is None or isinstance(at, (str, Period)):
         return [at] * pairs
-    if len(at) != pairs:
-        raise BadOption("at", f"needs one link period for each of the {pairs} pairs; got {len(at)}.", f"{pairs} 对版本各需一个链接期；得到 {len(at)} 个。")
+    if not isinstance(at, (list, tuple)) or len(at) != pairs:
+        raise BadOption("at", f"needs one link period for each of the {pairs} pairs; got {at!r}.", f"{pairs} 对版本各需一个链接期；得到 {at!r}。")
     return list(at)
 
 
@@ -150,12 +152,25 @@ def _link_period(old: dict[Period, Array], new: dict[Period, Array], stated: str
     return shared[0]
 
 
-def _link(old: Array, new: Array, rule: str, link: Period) -> Array:
+def _counted(pair: Sequence[Result], link: Period, units: list[str]) -> NDArray[np.bool_]:
+    """Which units count in the link period in both editions, as far as they have it."""
+    out = np.ones(len(units), bool)
+    for r in pair:
+        at = {u.code: i for i, u in enumerate(r.panel.units)}
+        if link in r.panel.periods:
+            counts = r.counts[r.panel.periods.index(link)]
+            out &= np.array([u in at and bool(counts[at[u]]) for u in units])
+    return out
+
+
+def _link(old: Array, new: Array, rule: str, link: Period, counts: NDArray[np.bool_]) -> Array:
+    """What brings each unit's older scores to the newer level."""
     both = ~np.isnan(old) & ~np.isnan(new)
     if rule == "difference":
         return np.where(both, new - old, np.nan)
     if rule == "common":
-        a, b = float(old[both].mean()), float(new[both].mean())
+        setting = both & counts if (both & counts).any() else both
+        a, b = float(old[setting].mean()), float(new[setting].mean())
         if a == 0 or b / a <= 0:
             raise BadOption(
                 "rule",
@@ -163,23 +178,22 @@ def _link(old: Array, new: Array, rule: str, link: Period) -> Array:
                 f"'common' 要求 {link} 期均值同号；得到 {a:g} 与 {b:g}。请改用 'difference'。",
             )
         return np.full(old.shape, b / a)
-    if (old[both] <= 0).any() or (new[both] <= 0).any():
+    above = both & (old > 0) & (new > 0)
+    if (both & counts & ~above).any():
         raise BadOption(
             "rule",
             f"'ratio' needs scores above 0 in {link}; use 'difference', or another link period.",
             f"'ratio' 要求 {link} 期得分大于 0；请改用 'difference' 或其他链接期。",
         )
-    return np.where(both, new / np.where(both, old, 1.0), np.nan)
+    return np.where(above, new / np.where(above, old, 1.0), np.nan)
 
 
 def _base(values: Array, order: list[Period], base: str | Period) -> Array:
-    names = [str(p) for p in order]
-    if str(base) not in names:
-        raise UnknownName(Text("base period", "基期"), str(base), names)
-    row = values[names.index(str(base))]
-    if (row <= 0).any():
+    choose(Text("base period", "基期"), str(base), [str(p) for p in order])
+    row = values[[str(p) for p in order].index(str(base))]
+    if not (row > 0).any():
         raise BadOption("base", f"needs scores above 0 in {base}.", f"基期 {base} 的得分须大于 0。")
-    return np.asarray(row)
+    return np.where(row > 0, row, np.nan)
 
 
 def _known(v: Any) -> float | None:
@@ -195,6 +209,7 @@ def _changes(editions: Sequence[Result]) -> list[dict[str, Any]]:
     return rows
 
 
+@takes_result
 def comparability(result: Result) -> list[dict[str, Any]]:
     """Whether scores of each indicator mean the same in every period, and why not.
 
@@ -205,24 +220,42 @@ def comparability(result: Result) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        code, method, comparable, reason (a Text). A scale set anew in each period compares units within it only.
+        code, method, comparable, reason (a Text): equal values of the indicator give equal scores in all periods, or, for
+        methods of growth, equal growth does.
     """
     rows = []
     for code in result.indicators:
         name, options = choice_of(result.framework, result.recipe, "normalise", result.framework[code])
-        method = REGISTRIES["normalise"][name]
-        fixed = Trait.IGNORES_REF in method.traits
-        reason = (
-            Text("the scale is fixed by options", "尺度由选项固定") if fixed
-            else Text("all periods set the scale together", "各期共同确定尺度") if result.recipe.scale == "pooled"
-            else Text(f"{result.recipe.base} sets the scale", f"由 {result.recipe.base} 期确定尺度") if result.recipe.scale == "base"
-            else Text("each period sets its own scale", "每期各自确定尺度")
-        )  # fmt: skip
-        comparable = (fixed or result.recipe.scale in ("pooled", "base")) and not options.get("rescale")
+        comparable, reason = _comparable(result, code, REGISTRIES["normalise"][name], rescaled=bool(options.get("rescale")))
         rows.append({"code": code, "method": name, "comparable": comparable, "reason": reason})
     return rows
 
 
+def _comparable(result: Result, code: str, method: Method, *, rescaled: bool) -> tuple[bool, Text]:
+    """Whether one indicator's scores compare over time, and the reason."""
+    recipe = result.recipe
+    treated = choice_of(result.framework, recipe, "treat", result.framework[code])[0]
+    together = recipe.scale in ("pooled", "base")
+    if treated != "none" and recipe.treat_over == "period":
+        return False, Text("outliers are treated in each period on its own", "异常值在每期各自处理")
+    if rescaled and not together:
+        return False, Text("results are rescaled in each period", "结果在每期重新缩放")
+    if "at" in method.needs and recipe.scale != "base":
+        return False, Text("the reference unit has another value in each period", "参照单位的值每期不同")
+    if method.needs & {"before"}:
+        return True, Text("growth counts, alike in every period", "按增长计分，各期一致")
+    if method.kernel.__module__.endswith("normalise.time") and "origin" not in method.needs:
+        return False, Text("scored by its place on the path over time", "按时间路径上的位置计分")
+    if Trait.IGNORES_REF in method.traits:
+        return True, Text("the scale is fixed by options", "尺度由选项固定")
+    reasons = {
+        "pooled": Text("all periods set the scale together", "各期共同确定尺度"),
+        "base": Text(f"{recipe.base} sets the scale", f"由 {recipe.base} 期确定尺度"),
+    }
+    return together, reasons.get(recipe.scale, Text("each period sets its own scale", "每期各自确定尺度"))
+
+
+@takes_result
 def fixed_scales(result: Result, *, margin: float = 0.0, period: str | Period | None = "all") -> Framework:
     """The framework with goalposts where the data now end, so that later editions are measured on today's scale.
 
@@ -243,11 +276,20 @@ def fixed_scales(result: Result, *, margin: float = 0.0, period: str | Period | 
     Raises
     ------
     BadOption
-        If the margin is below 0.
+        If the margin is below 0, or a treatment takes an indicator out of its own unit, in which goalposts stand.
     """
-    if not is_number(margin) or margin < 0:
+    if not is_number(margin) or not 0 <= margin < np.inf:
         raise BadOption("margin", f"must be a number from 0 up; got {margin!r}.", f"margin 应为不小于 0 的数；得到 {margin!r}。")
     rows = result.counts if period == "all" else result.counts & (np.arange(len(result.counts)) == result.period_at(period))[:, None]
+    moved = [
+        c
+        for c in result.indicators
+        if Trait.KEEPS_UNIT not in REGISTRIES["treat"][choice_of(result.framework, result.recipe, "treat", result.framework[c])[0]].traits
+    ]
+    if moved:
+        said = f"{', '.join(moved[:3])}{', …' if len(moved) > 3 else ''}"
+        raise BadOption("fixed_scales", f"needs treatments that keep the indicator's unit, in which goalposts stand; not so for {said}. Use winsorise, or none.",
+                        f"须采用保持计量单位的处理方法（上下限以指标自身单位表示）；{said} 不符。请用 winsorise 或 none。")  # fmt: skip
     posts = {}
     for i, code in enumerate(result.indicators):
         x = result.stages["treated"][..., i][rows]

@@ -34,6 +34,16 @@ LABELS: Mapping[str, Text] = {
     "formulas": Text("formulas and denominators", "公式与分母"),
     "methods": Text("methods stated in the framework", "指标体系中写明的方法"),
     "valid": Text("valid ranges", "有效范围"),
+    "draws": Text("random draws", "随机抽取"),
+    "impute": Text("recipe: imputation", "方案：插补"),
+    "treat": Text("recipe: treatment", "方案：异常值处理"),
+    "normalise": Text("recipe: normalisation", "方案：无量纲化"),
+    "weigh": Text("recipe: weights", "方案：赋权"),
+    "aggregate": Text("recipe: aggregation", "方案：合成"),
+    "range": Text("recipe: range", "方案：值域"),
+    "scale": Text("recipe: scale", "方案：尺度"),
+    "level": Text("recipe: choices by level", "方案：按层级的选择"),
+    "node": Text("recipe: choices by node", "方案：按节点的选择"),
     "words": Text("names and descriptions", "名称与说明"),
 }
 """What parts of a framework are called."""

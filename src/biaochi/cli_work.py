@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from biaochi import __version__
 from biaochi.errors import BadInput, BadOption, Lang, Problem, Text
 
 FINE, BAD_INPUT, WRONG_USAGE = 0, 1, 2
@@ -60,7 +61,16 @@ def audit_project(source: str, period: str | None, out: Path | None, no_files: b
         page = {f"{project.name}-audit.html": lambda path: write_audit(project, result, path, lang=lang, found=found)}
         written = in_folder(out or Path("results") / project.name, page)
     if as_json:
-        print_json({"schema": "biaochi.audit/1", "notice": project.notice.to(lang) or None, **found.to_dict(), "files": [str(p) for p in written]})
+        print_json(
+            {
+                "schema": "biaochi.audit/1",
+                "biaochi": __version__,
+                "project": project.name,
+                "notice": project.notice.to(lang) or None,
+                **found.to_dict(),
+                "files": [str(p) for p in written],
+            }
+        )
         return
     from biaochi.reports.terminal import print_audit
 

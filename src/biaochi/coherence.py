@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from biaochi.errors import BadOption, Text, UnknownName
+from biaochi.errors import BadOption, Text, choose
 from biaochi.kernels.moments import shape, spread
 from biaochi.kernels.structure import components as comp
 from biaochi.kernels.structure import reliability as rel
 from biaochi.kernels.structure.association import KINDS, Kind, association, together
-from biaochi.method import Array
+from biaochi.method import Array, is_number
 from biaochi.period import Period
-from biaochi.result import Result
+from biaochi.result import Result, takes_result
 
 STAGES = ("derived", "denominated", "imputed", "treated", "normalised", "scores")
 Codes = int | str | Sequence[str] | None
@@ -55,32 +55,48 @@ class Thresholds:
     significance: float = 0.05
     inflation: float = 10.0
     """Highest variance inflation factor."""
-    places: int = 10
-    """Places between the index and one of its parts that make a difference."""
+    places: float = 0.08
+    """Places between the index and one of its parts that make a difference, as a share of the units (10 of some 130)."""
     balance: float = 0.1
     """Largest difference between a weight and the share of influence."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            low, high = _SPANS.get(f.name, (0.0, np.inf))
+            value = getattr(self, f.name)
+            if not is_number(value) or not low <= value <= high:
+                raise BadOption(
+                    f.name, f"must be a number from {low:g} to {high:g}; got {value!r}.", f"{f.name} 应为 {low:g} 至 {high:g} 的数；得到 {value!r}。"
+                )
+
+
+_SPANS = {
+    **dict.fromkeys(("available", "nonzero", "unique", "first", "kmo", "significance", "places", "balance"), (0.0, 1.0)),
+    **dict.fromkeys(("denominator", "low", "own", "negative", "high", "alpha"), (-1.0, 1.0)),
+}
+"""Lowest and highest value of a threshold, where any number from 0 up will not do."""
+
+_JRC = Text("JRC statistical audits, as in the appendix of each Global Innovation Index report", "JRC 统计审计（见历年《全球创新指数》报告附录）")
 
 
 SOURCES: dict[str, Text] = {
     "available": Text("COIN Tool user guide, JRC 2019: 65 % for every unit and indicator", "JRC COIN Tool 使用指南（2019）：每个单位、每项指标不低于 65 %"),
-    "skew": Text(
-        "Groeneveld and Meeden 1984; JRC audits: |skewness| > 2 with kurtosis > 3.5", "Groeneveld 与 Meeden（1984）；JRC 审计惯例：|偏度| > 2 且峰度 > 3.5"
-    ),
-    "kurtosis": Text("with skewness", "与偏度同用"),
+    "skew": Text(f"{_JRC.en}; COINr 1.1.14, check_SkewKurt", f"{_JRC.zh}；COINr 1.1.14 check_SkewKurt"),
+    "kurtosis": Text(f"{_JRC.en}; COINr 1.1.14, check_SkewKurt", f"{_JRC.zh}；COINr 1.1.14 check_SkewKurt"),
     "nonzero": Text("COINr 1.1.14, get_stats", "COINr 1.1.14 get_stats"),
     "unique": Text("COINr 1.1.14, get_stats", "COINr 1.1.14 get_stats"),
     "denominator": Text("COINr 1.1.14, get_denom_corr", "COINr 1.1.14 get_denom_corr"),
-    "low": Text("JRC audits: an indicator should correlate with its group by more than 0.3", "JRC 审计惯例：指标与所属组的相关应大于 0.3"),
-    "own": Text("JRC audits: an indicator should go with its own group most", "JRC 审计惯例：指标应与所属组相关最高"),
+    "low": _JRC,
+    "own": _JRC,
     "negative": Text("COINr 1.1.14, plot_corr", "COINr 1.1.14 plot_corr"),
-    "high": Text("JRC audits: above 0.92 redundant", "JRC 审计惯例：高于 0.92 视为重复"),
+    "high": _JRC,
     "alpha": Text("Nunnally 1978; OECD/JRC Handbook 2008, p. 72", "Nunnally（1978）；OECD/JRC 手册（2008）第 72 页"),
-    "first": Text("JRC audits: 60 to 70 % of the variance on one component", "JRC 审计惯例：第一主成分解释 60 %–70 % 方差"),
+    "first": Text(f"{_JRC.en} (60 to 70 %)", f"{_JRC.zh}（60 %–70 %）"),
     "eigenvalue": Text("Kaiser 1960", "Kaiser（1960）"),
     "kmo": Text("Kaiser 1974: below 0.5 unacceptable", "Kaiser（1974）：低于 0.5 不可接受"),
     "significance": Text("convention", "惯例"),
     "inflation": Text("Marquardt 1970", "Marquardt（1970）"),
-    "places": Text("JRC audits: added value of an index over its parts", "JRC 审计惯例：指数相对其组成部分的增值"),
+    "places": Text(f"{_JRC.en}: 10 places among some 130 economies", f"{_JRC.zh}：约 130 个经济体中相差 10 位"),
     "balance": Text(
         "ours, after Paruolo, Saisana and Saltelli 2013: influence should follow the weights",
         "本软件设定，依据 Paruolo、Saisana 与 Saltelli（2013）：影响力应与权重相称",
@@ -89,11 +105,18 @@ SOURCES: dict[str, Text] = {
 """Who says so, by threshold."""
 
 
+def known_thresholds(thresholds: object) -> None:
+    """Refuse anything that is not `Thresholds`."""
+    if not isinstance(thresholds, Thresholds):
+        raise BadOption(
+            "thresholds", f"must be biaochi.Thresholds(...); got {thresholds!r}.", f"thresholds 应为 biaochi.Thresholds(...)；得到 {thresholds!r}。"
+        )
+
+
 def values(result: Result, codes: Codes, stage: str, period: str | Period | None) -> tuple[list[str], Array]:
     """Codes and their values over the units that count, (unit, code); all periods below one another for ``"all"``."""
     chosen = codes_of(result, codes)
-    if stage not in STAGES:
-        raise UnknownName(Text("stage", "阶段"), stage, STAGES)
+    choose(Text("stage", "阶段"), stage, STAGES)
     at = [result.node_at(c) for c in chosen]
     if stage == "scores":
         x = result.scores[..., at]
@@ -103,17 +126,19 @@ def values(result: Result, codes: Codes, stage: str, period: str | Period | None
             raise BadOption("stage", f"{stage!r} has values of indicators only; {', '.join(parents[:3])} have scores. Use stage='scores'.",
                             f"{stage!r} 仅有指标的数值；{'、'.join(parents[:3])} 只有得分，请用 stage='scores'。")  # fmt: skip
         x = result.stages[stage][..., [result.indicators.index(c) for c in chosen]]
-    if period == "all":
-        return chosen, x[result.counts]
-    p = result.period_at(period)
-    return chosen, x[p][result.counts[p]]
+    p = 0 if period == "all" else result.period_at(period)
+    rows = x[result.counts] if period == "all" else x[p][result.counts[p]]
+    if not len(rows):
+        when = "all periods" if period == "all" else str(result.panel.periods[p])
+        raise BadOption("period", f"has no unit that counts: {when}. Name another.", f"{when} 没有参与排名的单位，请另选一期。")
+    return chosen, rows
 
 
 def codes_of(result: Result, codes: Codes) -> list[str]:
     """Codes asked for: all indicators, the nodes of a level, the children of a node, or those named."""
     if codes is None:
         return [n.code for n in result.nodes if n.code in result.indicators]
-    if isinstance(codes, int):
+    if isinstance(codes, int) and not isinstance(codes, bool):
         found = [n.code for n in result.nodes if result.framework.levels[n.code] == codes]
         if not found:
             depth = max(result.framework.levels[n.code] for n in result.nodes)
@@ -122,9 +147,12 @@ def codes_of(result: Result, codes: Codes) -> list[str]:
     if isinstance(codes, str):
         node = result.nodes[result.node_at(codes)]
         return [c.code for c in result.framework.children(node.code)] or [node.code]
-    return [result.nodes[result.node_at(str(c))].code for c in codes]
+    if not isinstance(codes, Collection) or not all(isinstance(c, str) for c in codes) or not codes:
+        raise BadOption("codes", f"must be a level, a node or a list of nodes; got {codes!r}.", f"应为层级、节点或节点列表；得到 {codes!r}。")
+    return [result.nodes[result.node_at(c)].code for c in codes]
 
 
+@takes_result
 def statistics(
     result: Result, codes: Codes = None, *, stage: str = "derived", period: str | Period | None = None, thresholds: Thresholds = Thresholds()
 ) -> list[dict[str, Any]]:
@@ -152,6 +180,7 @@ def statistics(
     ----------
     .. [1] COINr 1.1.14, get_stats.
     """
+    known_thresholds(thresholds)
     chosen, x = values(result, codes, stage, period)
     return [{"code": code, **_of(x[:, i], thresholds)} for i, code in enumerate(chosen)]
 
@@ -192,6 +221,8 @@ class Correlations:
 
     def pairs(self, *, significance: float = 1.0) -> list[dict[str, Any]]:
         """One line a pair: first, second, correlation, p, n; a pair with a larger p-value has no correlation."""
+        if not is_number(significance):
+            raise BadOption("significance", f"must be a number; got {significance!r}.", f"significance 应为数；得到 {significance!r}。")
         return [
             {"first": a, "second": b, "correlation": _plain(self.r[i, j]) if not self.p[i, j] > significance else None, "p": _plain(self.p[i, j]), "n": int(self.n[i, j])}
             for j, b in enumerate(self.columns)
@@ -199,6 +230,7 @@ class Correlations:
         ]  # fmt: skip
 
 
+@takes_result
 def correlations(
     result: Result, rows: Codes = None, columns: Codes = None, *, kind: Kind = "pearson", stage: str = "scores", period: str | Period | None = None
 ) -> Correlations:
@@ -225,13 +257,12 @@ def correlations(
     UnknownName, BadOption
         If a node, level, stage, period or kind is not known.
     """
-    if kind not in KINDS:
-        raise UnknownName(Text("kind of correlation", "相关系数种类"), kind, KINDS)
+    choose(Text("kind of correlation", "相关系数种类"), kind, KINDS)
     first, x = values(result, rows, stage, period)
     second, y = (first, x) if columns is None else values(result, columns, stage, period)
     r, p = association(x, y, kind)
     if columns is None:
-        flat = ~(spread(x)[0] > 0)
+        flat = ~(spread(x)[0] > 0) | ((~np.isnan(x)).sum(axis=0) < 3)
         np.fill_diagonal(r, np.where(flat, np.nan, 1.0))
         np.fill_diagonal(p, np.where(flat, np.nan, 0.0))
     return Correlations(kind, tuple(first), tuple(second), r, p, together(x, y))
@@ -255,6 +286,7 @@ class Reliability:
     """Correlation of each child with the sum of the others."""
 
 
+@takes_result
 def reliability(result: Result, of: Codes = None, *, stage: str = "scores", standard: bool = False, period: str | Period | None = None) -> Reliability:
     """Cronbach's alpha, with each child left out, and McDonald's omega.
 
@@ -307,6 +339,7 @@ class Factors:
     """Statistic, degrees of freedom and p-value of the test that nothing is correlated."""
 
 
+@takes_result
 def factors(
     result: Result,
     of: Codes = None,
@@ -342,8 +375,7 @@ def factors(
     ----------
     .. [1] OECD/JRC Handbook (2008), step 4. Kaiser (1960, 1974); Bartlett (1950).
     """
-    if method not in ("components", "axes"):
-        raise UnknownName(Text("method of factors", "因子提取方法"), method, ["axes", "components"])
+    choose(Text("method of factors", "因子提取方法"), method, ["axes", "components"])
     codes, x = values(result, of, stage, period)
     if keep is not None and (isinstance(keep, bool) or not isinstance(keep, int) or not 1 <= keep <= len(codes)):
         raise BadOption("keep", f"must be 1 to {len(codes)}; got {keep!r}.", f"keep 应为 1 至 {len(codes)}；得到 {keep!r}。")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from biaochi.changes import LABELS, framework_changes, mixed_framework, mixed_recipe, recipe_changes, with_data
-from biaochi.errors import BadInput, BadOption, BiaochiError, Text, UnknownName
+from biaochi.errors import BadOption, BiaochiError, Text, choose
 from biaochi.framework import Framework
 from biaochi.kernels.structure.association import KINDS, Kind, association
 from biaochi.method import Array
@@ -37,7 +38,7 @@ class Comparison:
     choices: list[dict[str, Any]]
     """choice, label (a Text), mean and largest absolute effect on scores and on ranks, and what changed."""
     correlations: dict[str, float | None]
-    """Pearson, Spearman and Kendall's tau-b of the scores; mean and largest absolute shift of ranks."""
+    """Pearson, Spearman and Kendall's tau-b of the scores; mean and largest absolute shift of ranks; of the units that count in both."""
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
     notices: tuple[Text, ...]
@@ -73,6 +74,9 @@ def compare(
     UnknownName, BadOption
         If a name is not known, or the results share no unit with a score.
     """
+    _results({"first": first, "second": second})
+    if not isinstance(periods, (tuple, list)) or len(periods) != 2:
+        raise BadOption("periods", f"must be a pair, such as ('2021', '2022'); got {periods!r}.", f"periods 应为两期，如 ('2021', '2022')；得到 {periods!r}。")
     p, q = first.period_at(periods[0]), second.period_at(periods[1])
     common = sorted({u.code for u in first.panel.units} & {u.code for u in second.panel.units})
     a, b = _of(first, p, code, common), _of(second, q, code, common)
@@ -83,6 +87,7 @@ def compare(
     details: dict[str, Any] = {}
     if attribute:
         effects, details = _attributed(first, second, code, common, (p, q), notices)
+        _rest(effects, a, b, common, notices)
     rows = []
     for i, unit in enumerate(common):
         row: dict[str, Any] = {"unit": unit, "score_first": _known(a[0][i]), "score_second": _known(b[0][i]), "difference": _known(b[0][i] - a[0][i]),
@@ -92,7 +97,33 @@ def compare(
     choices = [{"choice": k, "label": _label(k), **_sizes(s, "score"), **_sizes(r, "rank"), "changes": details.get(k, [])} for k, (s, r) in effects.items()]
     name = first.nodes[first.node_at(code)].code
     only = [tuple(sorted({u.code for u in x.panel.units} - set(common))) for x in (first, second)]
-    return Comparison(name, str(first.panel.periods[p]), str(second.panel.periods[q]), rows, choices, _agreement(a, b), only[0], only[1], tuple(notices))
+    return Comparison(
+        name,
+        str(first.panel.periods[p]),
+        str(second.panel.periods[q]),
+        rows,
+        choices,
+        _agreement(a, b, _counted(first, p, common) & _counted(second, q, common)),
+        only[0],
+        only[1],
+        tuple(notices),
+    )
+
+
+def _rest(effects: dict[str, tuple[Array, Array]], a: tuple[Array, Array], b: tuple[Array, Array], units: Sequence[str], notices: list[Text]) -> None:
+    """What the choices leave unexplained: units without a score half-way, and random draws that do not come back."""
+    whole = [y - x for x, y in zip(a, b, strict=True)]
+    told = [np.sum([e[k] for e in effects.values()], axis=0) if effects else np.zeros(len(units)) for k in (0, 1)]
+    unknown = [u for u, w, t in zip(units, whole[0], told[0], strict=True) if w == w and t != t]
+    if unknown:
+        some, einige = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else ""), "、".join(unknown[:5]) + ("……" if len(unknown) > 5 else "")
+        notices.append(Text(f"No effects for {some}: without a score under some of the choices.", f"{einige} 无法分解：在部分选择下没有得分。"))
+    rest = [np.where(np.abs(w - t) > 1e-9 * np.maximum(np.abs(w), 1.0), w - t, 0.0) for w, t in zip(whole, told, strict=True)]
+    if (np.nan_to_num(rest[0]) != 0).any():
+        effects["draws"] = (rest[0], rest[1])
+        notices.append(
+            Text("A result made with random draws does not come back: what is left is listed as draws.", "含随机抽取的结果无法重现：剩余差异列为随机抽取。")
+        )
 
 
 def _of(result: Result, p: int, code: str | None, units: Sequence[str]) -> tuple[Array, Array]:
@@ -116,8 +147,20 @@ def _sizes(effect: Array, what: str) -> dict[str, float | None]:
     return {f"mean_{what}": float(known.mean()) if known.size else None, f"largest_{what}": float(known.max()) if known.size else None}
 
 
-def _agreement(a: tuple[Array, Array], b: tuple[Array, Array]) -> dict[str, float | None]:
-    both = ~np.isnan(a[0]) & ~np.isnan(b[0])
+def _counted(result: Result, p: int, units: Sequence[str]) -> NDArray[np.bool_]:
+    """Which of some units count."""
+    return np.asarray(result.counts[p, [result.panel.position(u) for u in units]])
+
+
+def _results(given: object) -> None:
+    """Refuse what is no mapping of names to results."""
+    if not isinstance(given, Mapping) or not all(isinstance(r, Result) for r in given.values()):
+        raise BadOption("results", f"must be results of biaochi.run, by name; got {given!r}.", f"应为以名称为键的 biaochi.run 结果；得到 {given!r}。")
+
+
+def _agreement(a: tuple[Array, Array], b: tuple[Array, Array], counts: NDArray[np.bool_]) -> dict[str, float | None]:
+    """Of the units that count in both."""
+    both = ~np.isnan(a[0]) & ~np.isnan(b[0]) & counts
     x, y = a[0][both][:, None], b[0][both][:, None]
     kinds: tuple[Kind, ...] = ("pearson", "spearman", "kendall")
     out = {str(kind): _known(association(x, y, kind)[0][0, 0]) for kind in kinds}
@@ -251,11 +294,12 @@ def compare_many(
     UnknownName, BadOption
         If the base, node, period or ``by`` is not known, or there is no result.
     """
+    _results(results)
     if not results:
         raise BadOption("compare_many", "needs results; got none.", "compare_many 至少需要一个结果。")
     first = next(iter(results)) if base is None else base
-    _known_name("base", first, list(results))
-    _known_name("by", by, ["ranks", "scores"])
+    choose(Text("base", "基准"), first, results)
+    choose(Text("by", "by"), by, ["ranks", "scores"])
     tables = {}
     for name, r in results.items():
         p, n = r.period_at(period), r.node_at(code)
@@ -271,11 +315,6 @@ def compare_many(
     return sorted(rows, key=lambda r: (r[first] is None, sign * (r[first] or 0.0), r["unit"]))
 
 
-def _known_name(what: str, got: str, allowed: Sequence[str]) -> None:
-    if got not in allowed:
-        raise UnknownName(Text(what, what), got, allowed)
-
-
 def correlate(results: Mapping[str, Result], *, by: str = "scores", kind: Kind = "pearson", period: str | Period | None = None) -> list[dict[str, Any]]:
     """Correlation of every pair of results, node by node, for the nodes both have.
 
@@ -289,90 +328,20 @@ def correlate(results: Mapping[str, Result], *, by: str = "scores", kind: Kind =
     Returns
     -------
     list of dict
-        first, second, code, correlation, n.
+        first, second, code, correlation, n: of the units that count in both.
     """
-    _known_name("by", by, ["ranks", "scores"])
-    _known_name("kind", kind, KINDS)
+    _results(results)
+    choose(Text("by", "by"), by, ["ranks", "scores"])
+    choose(Text("kind of correlation", "相关系数种类"), kind, KINDS)
+    if len(results) < 2:
+        raise BadOption("correlate", f"needs two results or more; got {len(results)}.", f"correlate 至少需要两个结果；得到 {len(results)} 个。")
     out = []
     for a, b in combinations(results, 2):
         x, y = results[a], results[b]
         units = sorted({u.code for u in x.panel.units} & {u.code for u in y.panel.units})
         for node in (n.code for n in x.nodes if n.code in y.framework and not y.framework[n.code].series):
-            one, two = (_of(r, r.period_at(period), node, units)[0 if by == "scores" else 1] for r in (x, y))
+            inside = _counted(x, x.period_at(period), units) & _counted(y, y.period_at(period), units)
+            one, two = (np.where(inside, _of(r, r.period_at(period), node, units)[0 if by == "scores" else 1], np.nan) for r in (x, y))
             got, _ = association(one[:, None], two[:, None], kind)
             out.append({"first": a, "second": b, "code": node, "correlation": _known(got[0, 0]), "n": int((~np.isnan(one) & ~np.isnan(two)).sum())})
     return out
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """What the index would be without each node of a level."""
-
-    units: tuple[str, ...]
-    scores: dict[str, Array]
-    """(unit,) scores by the node left out; those of the full index under ""."""
-    ranks: dict[str, Array]
-    mean_shift: dict[str, float]
-    """Mean absolute shift of ranks by the node left out."""
-    refused: dict[str, str]
-    """Nodes without which the index cannot be computed, and why."""
-
-
-def leave_out(result: Result, level: int | None = None, *, code: str | None = None, period: str | Period | None = None) -> LeftOut:
-    """Leave out each node of a level in turn, with all below it, and compute the index again.
-
-    Parameters
-    ----------
-    result : Result
-    level : int, optional
-        The indicators by default, whatever their level.
-    code : str, optional
-        The node scored; the index by default.
-    period : str or Period, optional
-
-    Returns
-    -------
-    LeftOut
-        A parent left without children goes as well. What other formulas read stays as a series.
-
-    Raises
-    ------
-    BadOption
-        If the level has no nodes below the index.
-
-    References
-    ----------
-    .. [1] COINr 1.1.14, remove_elements.
-    """
-    p, n = result.period_at(period), result.node_at(code)
-    framework = result.original or result.framework
-    every = [x.code for x in result.nodes[1:] if (x.code in result.indicators if level is None else result.framework.levels[x.code] == level)]
-    if not every:
-        depth = max(result.framework.levels.values())
-        raise BadOption("level", f"must be 1 to {depth}; got {level!r}.", f"层级应为 1 至 {depth}；得到 {level!r}。")
-    scores, ranks = {"": result.scores[p, :, n]}, {"": result.ranks[p, :, n]}
-    refused = {}
-    for gone in every:
-        try:
-            made = run(with_data(_without(framework, gone), result.panel.codes), result.panel, result.recipe)
-            at = made.node_at(code)
-            scores[gone], ranks[gone] = made.scores[p, :, at], made.ranks[p, :, at]
-        except BadInput as e:
-            refused[gone] = e.problems[0].what.en
-        except BiaochiError as e:
-            refused[gone] = e.text.en
-    shift = {k: float(np.nanmean(np.abs(r - ranks[""]))) for k, r in ranks.items() if k}
-    return LeftOut(tuple(u.code for u in result.panel.units), scores, ranks, shift, refused)
-
-
-def _without(framework: Framework, gone: str) -> Framework:
-    """The framework without a node, all below it, and parents left without children."""
-    below = {n.code for n in framework.walk(gone)}
-    for parent in reversed(framework.path(gone)[:-1]):
-        if parent.parent is None or any(c.code not in below for c in framework.children(parent.code)):
-            break
-        below.add(parent.code)
-    read = {name for n in framework.nodes if n.code not in below for f in (n.reads, n.divides_by) if f for name in f.names}
-    kept = [n if n.code not in below else replace(n, parent=None, series=True, weight=1.0, goalposts=None, target=None, overrides=(), aggregate=None, denominator=None)
-            for n in framework.nodes if n.code not in below or n.code in read]  # fmt: skip
-    return Framework(kept)

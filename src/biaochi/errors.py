@@ -153,6 +153,13 @@ def unknown(family: Text, got: object, choices: Sequence[str]) -> Text:
     )
 
 
+def choose(family: Text, got: object, allowed: Iterable[str]) -> None:
+    """Raise `UnknownName` for anything that is not one of the names allowed."""
+    names = list(allowed)
+    if not isinstance(got, str) or got not in names:
+        raise UnknownName(family, got, names)
+
+
 def refuse(problems: Iterable[Problem]) -> None:
     """Raise one `BadInput` that lists every problem; do nothing when there is none."""
     found = tuple(problems)

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaochi.errors import BadOption, Text, UnknownName
+from biaochi.errors import BadOption, Text, UnknownName, choose
 from biaochi.kernels.frontier import forms
 from biaochi.kernels.frontier.active import Solved
 from biaochi.kernels.frontier.forms import Judged
 from biaochi.kernels.frontier.simplex import Restrictions
 from biaochi.limits import Limits, restrictions
-from biaochi.method import Array, is_number
+from biaochi.method import Array, is_number, is_whole
 from biaochi.period import Period
-from biaochi.result import Result
+from biaochi.result import Result, takes_result
 
 FORMS = ("radial", "directional", "nonradial")
 Direction = Mapping[str, float] | str
@@ -65,6 +65,7 @@ class Frontier:
         return {"weight": self.weights, "share": self.shares, "slack": self.slacks, "target": self.targets}
 
 
+@takes_result
 def frontier(
     result: Result,
     of: str | None = None,
@@ -127,7 +128,7 @@ def frontier(
     .. [3] Vidoli and Mazziotta, Structural Change 24 (2013); Daraio and Simar, J. Productivity Analysis 24 (2005) 93-121.
     """
     codes, at, counts, notices = _inputs(result, of, level, period)
-    _check(form, sample, draws, rng, limits)
+    _check(form, sample, draws, rng, limits, direction, importance)
     bound = restrictions(limits, codes, result.framework, at[counts].mean(axis=0) if counts.any() else at.mean(axis=0))
     steps = _direction(direction, codes, at, counts) if form == "directional" else np.zeros(at.shape)
     counted_as = _importance(importance, codes)
@@ -171,6 +172,7 @@ class CommonWeights:
     notices: tuple[Text, ...]
 
 
+@takes_result
 def common_weights(
     result: Result, of: str | None = None, *, level: int | None = None, aim: str = "worst", limits: Limits | None = None, period: str | Period | None = None
 ) -> CommonWeights:
@@ -197,8 +199,7 @@ def common_weights(
     ----------
     .. [1] Despotis, J. Operational Research Society 56 (2005) 969-980. Roll and Golany, Omega 21 (1993) 99-109.
     """
-    if aim not in ("worst", "mean"):
-        raise UnknownName(Text("aim", "目标"), aim, ["mean", "worst"])
+    choose(Text("aim", "目标"), aim, ["mean", "worst"])
     codes, at, counts, notices = _inputs(result, of, level, period)
     bound = restrictions(limits, codes, result.framework, at[counts].mean(axis=0))
     w = forms.common(at[counts], at[counts], bound, aim)
@@ -255,7 +256,7 @@ def _inputs(result: Result, of: str | None, level: int | None, period: str | Per
     from biaochi.importance import below
 
     top = result.nodes[result.node_at(of)].code
-    codes = tuple(below(result, top, level))
+    codes = tuple(below(result, top, level, "frontier"))
     p = result.period_at(period)
     scores = result.scores[p][:, [result.node_at(c) for c in codes]]
     low = [f"{result.panel.units[u].code} {codes[j]} ({scores[u, j]:g})" for u, j in np.argwhere(scores < 0)]
@@ -272,15 +273,25 @@ def _inputs(result: Result, of: str | None, level: int | None, period: str | Per
     return codes, np.where(missing.all(axis=1, keepdims=True), np.nan, np.nan_to_num(scores)), counts, notices
 
 
-def _check(form: str, sample: int | None, draws: int | None, rng: np.random.Generator | None, limits: Limits | None) -> None:
-    if form not in FORMS:
-        raise UnknownName(Text("form", "形式"), form, FORMS)
+def _check(
+    form: str,
+    sample: int | None,
+    draws: int | None,
+    rng: np.random.Generator | None,
+    limits: Limits | None,
+    direction: Direction,
+    importance: Mapping[str, float] | None,
+) -> None:
+    choose(Text("form", "形式"), form, FORMS)
+    for name, given, wanted in (("direction", direction != "own", "directional"), ("importance", importance is not None, "nonradial")):
+        if given and form != wanted:
+            raise BadOption(name, f"goes with form={wanted!r} only; got form={form!r}.", f"{name} 仅用于 form={wanted!r}；得到 form={form!r}。")
     if sample is None and draws is None:
         return
     if form != "radial" or sample is None:
         raise BadOption("sample", f"goes with the radial form, and draws with sample; got form={form!r}, sample={sample!r}.", f"sample 仅用于 radial 形式，draws 须与 sample 同用；得到 form={form!r}、sample={sample!r}。")  # fmt: skip
     for name, value, least in (("sample", sample, 1), ("draws", 2 if draws is None else draws, 2)):
-        if not is_number(value) or value != int(value) or value < least:
+        if not is_whole(value, least):
             raise BadOption(name, f"must be a whole number from {least} up; got {value!r}.", f"{name} 应为不小于 {least} 的整数；得到 {value!r}。")
     if draws is None and limits is not None:
         raise BadOption(

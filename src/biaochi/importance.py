@@ -14,7 +14,7 @@ from biaochi.framework import Framework
 from biaochi.kernels.moments import correlation, covariance
 from biaochi.method import Array, Trait, is_number
 from biaochi.period import Period
-from biaochi.result import Result
+from biaochi.result import Result, takes_result
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Influence:
     """The rest: due to its correlation with the others; below 0 where they pull against it."""
 
 
+@takes_result
 def influence(result: Result, of: str | None = None, *, level: int | None = None, period: str | Period | None = None) -> list[Influence]:
     """Influence of nodes on a node above them, beside their nominal weights.
 
@@ -129,6 +130,7 @@ class Optimised:
     """The framework with weights among siblings set accordingly, from the level up."""
 
 
+@takes_result
 def optimise_weights(
     result: Result, level: int, targets: Mapping[str, float] | None = None, *, measure: str = "correlation", period: str | Period | None = None
 ) -> Optimised:
@@ -219,6 +221,7 @@ def _by_main_effect(x: Array, w: Array, goal: Array) -> tuple[Array, Array]:
     return best
 
 
+@takes_result
 def denominator_correlations(result: Result, *, threshold: float = 0.6, period: str | Period | None = None) -> list[dict[str, Any]]:
     """Indicators that go with a series of size, and so may need a denominator.
 
@@ -234,7 +237,7 @@ def denominator_correlations(result: Result, *, threshold: float = 0.6, period: 
     -------
     list of dict
         indicator, series, correlation, and ``divided``: whether the indicator is divided by it already.
-        Sorted by indicator and series; over all units that have both.
+        Sorted by indicator and series; over the units that count and have both, 3 at least.
 
     References
     ----------
@@ -246,21 +249,22 @@ def denominator_correlations(result: Result, *, threshold: float = 0.6, period: 
     out = []
     for i, code in enumerate(result.indicators):
         for series in (n for n in result.framework.nodes if n.series and n.code in result.panel.codes):
-            pair = np.column_stack([result.stages["derived"][p, :, i], result.panel.series(series.code)[p]])
-            r = float(correlation(pair)[0, 1])
+            pair = np.column_stack([result.stages["derived"][p, :, i], result.panel.series(series.code)[p]])[result.counts[p]]
+            pair = pair[~np.isnan(pair).any(axis=1)]
+            r = float(correlation(pair)[0, 1]) if len(pair) > 2 else np.nan
             if abs(r) >= threshold:
                 by = result.framework[code].divides_by
                 out.append({"indicator": code, "series": series.code, "correlation": r, "divided": by is not None and series.code in by.names})
     return sorted(out, key=lambda row: (str(row["indicator"]), str(row["series"])))
 
 
-def below(result: Result, top: str, level: int | None) -> list[str]:
+def below(result: Result, top: str, level: int | None, who: str = "influence") -> list[str]:
     """Codes of the nodes below one: its children, or those of a level."""
     under = [n.code for n in result.framework.walk(top) if n.code != top]
     wanted = result.framework.levels[top] + 1 if level is None else level
     codes = [c for c in under if result.framework.levels[c] == wanted]
     if not under:
-        raise BadOption("influence", f"needs a node with children; {top!r} is an indicator.", f"需要有下级的节点；{top!r} 是指标。")
+        raise BadOption(who, f"needs a node with children; {top!r} is an indicator.", f"需要有下级的节点；{top!r} 是指标。")
     if not codes:
         levels = sorted({result.framework.levels[c] for c in under})
         raise BadOption("level", f"must be one of {levels} for nodes below {top!r}; got {wanted!r}.", f"{top!r} 之下的层级为 {levels}；得到 {wanted!r}。")

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from biaochi.errors import BadOption, Text, UnknownName
+from biaochi.errors import BadOption, Text, UnknownName, choose
 from biaochi.framework import Framework
 from biaochi.kernels.frontier.simplex import Restrictions, feasible
 from biaochi.method import Array, is_number
@@ -47,8 +47,12 @@ def restrictions(limits: Limits | None, codes: Sequence[str], framework: Framewo
     """
     if limits is None:
         return None
-    if limits.at not in ("own", "mean", "weights"):
-        raise UnknownName(Text("at", "at"), limits.at, ["mean", "own", "weights"])
+    if not isinstance(limits, Limits):
+        raise BadOption("limits", f"must be biaochi.Limits(...); got {limits!r}.", f"limits 应为 biaochi.Limits(...)；得到 {limits!r}。")
+    choose(Text("at", "at"), limits.at, ["mean", "own", "weights"])
+    for name in ("shares", "within", "ratios", "weights"):
+        if not isinstance(getattr(limits, name), Mapping):
+            raise BadOption(name, f"must be a mapping; got {getattr(limits, name)!r}.", f"{name} 应为映射；得到 {getattr(limits, name)!r}。")
     m = len(codes)
     on_weights = [*_ratios(limits, codes), *_orders(limits, codes)]
     on_shares = [*_shares(limits, codes, framework), *_within(limits, codes, framework)]
@@ -109,8 +113,8 @@ def _ratios(limits: Limits, codes: Sequence[str]) -> Iterator[Array]:
 def _orders(limits: Limits, codes: Sequence[str]) -> Iterator[Array]:
     chains = [limits.order] if limits.order and isinstance(limits.order[0], str) else limits.order
     for chain in chains:
-        if isinstance(chain, str) or len(chain) < 2:
-            raise BadOption("order", f"needs chains of two inputs or more; got {chain!r}.", f"order 应为两个以上投入项的序列；得到 {chain!r}。")
+        if isinstance(chain, str) or len(set(chain)) < max(len(chain), 2):
+            raise BadOption("order", f"needs chains of two different inputs or more; got {chain!r}.", f"order 应为两个以上投入项的序列；得到 {chain!r}。")
         places = [_one(str(c), codes) for c in chain]
         for a, b in pairwise(places):
             yield b - a

@@ -47,6 +47,11 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, (bool, np.bool_)) and bool(value == value)
 
 
+def is_whole(value: Any, least: float = -np.inf) -> bool:
+    """Whether a value is a whole number, not below the least."""
+    return is_number(value) and bool(np.isfinite(value)) and value == int(value) and value >= least
+
+
 DERIVED: Mapping[str, tuple[str, str, Any]] = {
     "groups": ("group", "str", inspect.Parameter.empty),
     "branches": ("level", "int | None", None),

@@ -104,7 +104,7 @@ class Panel:
     def position(self, code: str) -> int:
         """Where a unit stands; `UnknownName` when there is no such unit."""
         index = {u.code: i for i, u in enumerate(self.units)}
-        if code not in index:
+        if not isinstance(code, str) or code not in index:
             raise UnknownName(Text("unit", "单位"), code, index)
         return index[code]
 
@@ -122,7 +122,7 @@ class Panel:
 
     def groups(self, grouping: str) -> NDArray[np.intp]:
         """(unit,): number of each unit's group, -1 for none; `UnknownName` for an unknown grouping."""
-        names = [dict(u.groups).get(grouping, "") for u in self.units]
+        names = [dict(u.groups).get(grouping, "") if isinstance(grouping, str) else "" for u in self.units]
         if not any(names):
             raise UnknownName(Text("grouping of units", "单位分组"), grouping, {g for u in self.units for g, _ in u.groups})
         order = {g: i for i, g in enumerate(sorted(set(names) - {""}))}

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from biaochi.errors import Lang, MissingExtra, Problem, Text, UnknownName
+from biaochi.errors import BadOption, Lang, MissingExtra, Problem, Text, UnknownName
 from biaochi.framework import Framework, Node
 from biaochi.kernels.aggregate import AGGREGATORS
 from biaochi.method import Array, Trait
@@ -307,3 +307,25 @@ def _library(name: str, extra: str) -> Any:
         return importlib.import_module(name)
     except ImportError:
         raise MissingExtra(name.split(".", maxsplit=1)[0], extra) from None
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def takes_result(f: Callable[Concatenate[Result, P], R]) -> Callable[Concatenate[Result, P], R]:
+    """A function of a result that says so when it is given something else."""
+
+    @wraps(f)
+    def checked(result: Result, *args: P.args, **kwargs: P.kwargs) -> R:
+        given: object = result
+        if not isinstance(given, Result):
+            name = getattr(f, "__name__", "it")
+            raise BadOption(
+                name,
+                f"needs a result, such as biaochi.evaluate('asem'); got {result!r:.80}.",
+                f"{name} 需要运行结果，如 biaochi.evaluate('asem')；得到 {result!r:.80}。",
+            )
+        return f(result, *args, **kwargs)
+
+    return cast("Callable[Concatenate[Result, P], R]", checked)

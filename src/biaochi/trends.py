@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from biaochi.coherence import STAGES, Codes, codes_of
-from biaochi.errors import BadOption, Text, UnknownName
+from biaochi.errors import BadOption, Text, choose
 from biaochi.framework import Optimum
 from biaochi.kernels import trend
 from biaochi.kernels.structure.association import association
-from biaochi.method import Array, is_number
+from biaochi.method import Array, is_whole
 from biaochi.period import Period
-from biaochi.result import Result
+from biaochi.result import Result, takes_result
 
 METHODS = {"cagr": trend.cagr, "change": trend.change, "linear": trend.linear, "exponential": trend.exponential, "theil_sen": trend.theil_sen}
 
@@ -24,6 +24,7 @@ def years(periods: tuple[Period, ...]) -> Array:
     return np.array([p.end_month / 12.0 for p in periods])
 
 
+@takes_result
 def trends(
     result: Result,
     codes: Codes = None,
@@ -73,9 +74,8 @@ def trends(
     ----------
     .. [1] COINr 1.1.14, get_trends.
     """
-    if method not in METHODS:
-        raise UnknownName(Text("kind of trend", "趋势方法"), method, METHODS)
-    if last is not None and (not is_number(last) or last != int(last) or last < 2):
+    choose(Text("kind of trend", "趋势方法"), method, METHODS)
+    if last is not None and not is_whole(last, 2):
         raise BadOption("last", f"must be a whole number from 2 up; got {last!r}.", f"last 应为不小于 2 的整数；得到 {last!r}。")
     chosen = _nodes(result, codes)
     at = _between(result, since, until)
@@ -115,8 +115,7 @@ def _known(v: Any) -> float | None:
 
 def _series(result: Result, codes: list[str], stage: str, *, directed: bool = False) -> Array:
     """(period, unit, code) values of nodes at a stage."""
-    if stage not in STAGES:
-        raise UnknownName(Text("stage", "阶段"), stage, STAGES)
+    choose(Text("stage", "阶段"), stage, STAGES)
     if stage == "scores":
         return result.scores[..., [result.node_at(c) for c in codes]]
     parents = [c for c in codes if c not in result.indicators]
@@ -138,6 +137,7 @@ def _between(result: Result, since: str | Period | None, until: str | Period | N
     return list(range(low, high + 1))
 
 
+@takes_result
 def growth(result: Result, codes: Codes = None, *, stage: str = "scores", over: str = "year", form: str = "rate") -> list[dict[str, Any]]:
     """Growth of every series from one period to the next, or on the same period a year before.
 
@@ -158,9 +158,8 @@ def growth(result: Result, codes: Codes = None, *, stage: str = "scores", over: 
         unit, code, period, value, before, growth; a row for each value that has one to be compared with. A rate from a base
         of 0 or less is None.
     """
-    if over not in ("year", "period") or form not in ("rate", "points", "log"):
-        name, got, allowed = ("over", over, ["period", "year"]) if over not in ("year", "period") else ("form", form, ["log", "points", "rate"])
-        raise UnknownName(Text(name, name), got, allowed)
+    choose(Text("over", "over"), over, ["period", "year"])
+    choose(Text("form", "form"), form, ["log", "points", "rate"])
     chosen = _nodes(result, codes)
     x = _series(result, chosen, stage)
     where = {p: i for i, p in enumerate(result.panel.periods)}
@@ -205,6 +204,7 @@ class Convergence:
     """Kendall's tau-b of first and last values, with p-value: 1 where nobody changed places."""
 
 
+@takes_result
 def convergence(
     result: Result, code: str | None = None, *, stage: str = "scores", since: str | Period | None = None, until: str | Period | None = None
 ) -> Convergence:
@@ -232,7 +232,7 @@ def convergence(
     .. [1] Barro and Sala-i-Martin, J. Political Economy 100 (1992) 223-251. Boyle and McCarthy, Applied Economics Letters 4 (1997) 629-634.
     """
     chosen = result.nodes[result.node_at(code)].code
-    at = _between(result, since, until)
+    at = _between(result, since, result.panel.periods[result.period_at()] if until is None else until)
     y = np.where(result.counts, _series(result, [chosen], stage)[..., 0], np.nan)[at]
     periods = tuple(result.panel.periods[i] for i in at)
     t = years(periods)

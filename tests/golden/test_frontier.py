@@ -242,7 +242,7 @@ def test_as_an_aggregator():
             BadOption,
             "no weights satisfy",
         ),
-        (lambda r: biaochi.frontier(r, limits=Limits(order=["i0"])), BadOption, "two inputs or more"),
+        (lambda r: biaochi.frontier(r, limits=Limits(order=["i0"])), BadOption, "two different inputs"),
         (lambda r: biaochi.frontier(r, limits=Limits(order=["i0", "x"])), UnknownName, "input"),
         (lambda r: biaochi.frontier(r, sample=0), BadOption, "from 1 up"),
         (lambda r: biaochi.frontier(r, sample=5, draws=10), BadOption, "default_rng"),

@@ -21,7 +21,16 @@ def correlation(result: Result, *, period: str | None = None, lang: Lang = "en",
     got = correlations(result, codes, period=period)
     names = {c: result.framework[c].name(lang) for c in codes}
     rows: list[dict[str, Any]] = [
-        {"a": a, "b": b, "first": names[a], "second": names[b], "r": float(got.r[i, j]), "p": float(got.p[i, j]), "n": int(got.n[i, j])}
+        {
+            "a": a,
+            "b": b,
+            "kin": result.framework[a].parent == result.framework[b].parent,
+            "first": names[a],
+            "second": names[b],
+            "r": float(got.r[i, j]),
+            "p": float(got.p[i, j]),
+            "n": int(got.n[i, j]),
+        }
         for i, a in enumerate(codes)
         for j, b in enumerate(codes)
         if got.r[i, j] == got.r[i, j]
@@ -36,12 +45,19 @@ def correlation(result: Result, *, period: str | None = None, lang: Lang = "en",
     cells = base.mark_rect(stroke="white", strokeWidth=0.5).encode(
         color=alt.Color("r:Q", scale=scale, title=Text("correlation", "相关系数").to(lang), legend=alt.Legend(orient="bottom", gradientLength=220))
     )
-    beyond = f"datum.a != datum.b && (datum.r > {thresholds.high} || datum.r < {thresholds.negative})"
-    marks = base.transform_filter(beyond).mark_text(fontSize=size - 6, font=FONT, color="#222").encode(text=alt.value("●"))
+    beyond = f"datum.kin && datum.a != datum.b && (datum.r > {thresholds.high} || datum.r < {thresholds.negative})"
+    marks = (
+        base.transform_filter(beyond)
+        .mark_text(fontSize=size - 6, font=FONT)
+        .encode(text=alt.value("●"), color=alt.condition("datum.r > 0.6 || datum.r < -0.8", alt.value("white"), alt.value("#222")))
+    )
     period_name = result.panel.periods[result.period_at(period)]
     more = Text(f", the first {MOST} indicators", f"，仅列前 {MOST} 项指标") if len(result.indicators) > MOST else Text("", "")
     subtitle = Text(
-        f"Pearson correlations after normalisation, {period_name}{more.en}; ● above {thresholds.high:g} or below {thresholds.negative:g}",
-        f"标准化后的皮尔逊相关系数，{period_name} 期{more.zh}；● 高于 {thresholds.high:g} 或低于 {thresholds.negative:g}",
+        f"Pearson correlations after normalisation, {period_name}{more.en}; ● siblings above {thresholds.high:g} or below {thresholds.negative:g}",
+        f"标准化后的皮尔逊相关系数，{period_name} 期{more.zh}；● 同级指标间高于 {thresholds.high:g} 或低于 {thresholds.negative:g}",
     ).to(lang)
+    kin = [r for r in rows if r["kin"] and r["a"] < r["b"]]
+    high, low = sum(r["r"] > thresholds.high for r in kin), sum(r["r"] < thresholds.negative for r in kin)
+    title = title or Text(f"{high} pairs of sibling indicators say nearly the same, {low} pull apart", f"{high} 对同级指标几乎重复，{low} 对此消彼长").to(lang)
     return finish(cells + marks, title, subtitle, note, width=alt.Step(size), height=alt.Step(size))

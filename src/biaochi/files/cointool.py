@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from biaochi.errors import MissingExtra, Place, Problem, Text, refuse
+from biaochi.errors import BadOption, MissingExtra, Place, Problem, Text, refuse
 from biaochi.files.excel import cannot_be_read, letter
 from biaochi.files.project import Project
 from biaochi.framework import Framework, Node
+from biaochi.method import is_whole
 from biaochi.panel import Panel
 from biaochi.recipe import Choice, Recipe
 from biaochi.table import Table, number, shown, text
@@ -204,7 +205,7 @@ def codes_from_names(names: Sequence[str], words: int = 2, letters: int = 4) -> 
     Returns
     -------
     list of str
-        Different codes: the first stays as it is, later ones get ``_1``, ``_2`` and so on. A name without letters gives "X".
+        Different codes: the first stays as it is, later ones get ``_1``, ``_2`` and so on. An empty one gives "X".
 
     References
     ----------
@@ -215,12 +216,20 @@ def codes_from_names(names: Sequence[str], words: int = 2, letters: int = 4) -> 
     >>> codes_from_names(["Trade in goods", "Trade in goods and services"])
     ['TradGood', 'TradGood_1']
     """
-    return list(_unique([_code(n, words, letters) or "X" for n in names]))
+    if isinstance(names, str) or not all(isinstance(n, str) for n in names or ()):
+        raise BadOption("names", f"must be a list of names; got {names!r}.", f"names 应为名称列表；得到 {names!r}。")
+    if not is_whole(words, 1) or not is_whole(letters, 1):
+        raise BadOption(
+            "words",
+            f"and letters must be whole numbers from 1 up; got {words!r} and {letters!r}.",
+            f"words 与 letters 应为不小于 1 的整数；得到 {words!r} 与 {letters!r}。",
+        )
+    return list(_unique([_code(n, int(words), int(letters)) or "X" for n in names or ()]))
 
 
 def _code(name: str, words: int, letters: int) -> str:
     kept = re.split(" +", re.sub(r"\b\w{1,3}\s", "", name).rstrip())[:words]
-    return "".join(re.sub(r"\b([a-z])([a-z]+)", lambda m: m[1].upper() + m[2], part[:letters]) for part in kept)
+    return "".join(re.sub(r"\b[^\W\d_]{2,}", lambda m: m[0][0].upper() + m[0][1:] if m[0][:2].islower() else m[0], part[:letters]) for part in kept)
 
 
 def _unique(codes: Sequence[str]) -> Iterator[str]:

@@ -149,6 +149,20 @@ def spread(z: Array) -> tuple[Array, Array]:
 
 
 def _pairwise(z: Array) -> Array:
+    n, cov, var = pairs(z)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(n < 2, np.nan, cov / np.sqrt(var * np.swapaxes(var, -1, -2)))
+
+
+def pairs(z: Array) -> tuple[Array, Array, Array]:
+    """Sums over the units that have both of two indicators, each (..., indicator, indicator).
+
+    Returns
+    -------
+    n, cov, var
+        How many units; sum of the products of the deviations from the means of the pair; sum of the squares of the first
+        indicator's deviations, 0 where these are rounding.
+    """
     m = (~np.isnan(z)).astype(float)
     d = np.where(m > 0, z - mean(z), 0.0)  # near the origin, so that sums of squares keep their digits
     t = np.swapaxes
@@ -157,5 +171,11 @@ def _pairwise(z: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         cov = sxy - sx * t(sx, -1, -2) / n
         var = sxx - sx * sx / n
-        var = np.where(var <= 1e-14 * sxx, 0.0, var)
-        return np.where(n < 2, np.nan, cov / np.sqrt(var * t(var, -1, -2)))
+    for *batch, i, j in np.argwhere((n >= 2) & (var <= 1e-4 * sxx)):  # the pair lies far from the mean of all: once more from its own
+        both = z[(*batch, slice(None), [i, j])]
+        both = both[~np.isnan(both).any(axis=-1)] if both.shape[-1] == 2 else both.T[~np.isnan(both.T).any(axis=-1)]
+        off = np.where(np.ptp(both, axis=0) <= 2.0**-50 * np.abs(both).max(axis=0), 0.0, both - both.mean(axis=0))
+        at, back = (*batch, i, j), (*batch, j, i)
+        cov[at] = cov[back] = float(off[:, 0] @ off[:, 1])
+        var[at] = float(off[:, 0] @ off[:, 0])
+    return n, cov, var

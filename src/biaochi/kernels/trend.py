@@ -40,7 +40,7 @@ def cagr(y: Array, t: Array) -> Trend:
     -------
     Trend
         0 where both are equal (0 and 0 as well), infinite from 0 to above, NaN with fewer than 2 values or where the
-        sign changes. No interval: two points have none.
+        sign changes. Between two values below 0 it is the growth of their size. No interval: two points have none.
 
     References
     ----------
@@ -51,7 +51,8 @@ def cagr(y: Array, t: Array) -> Trend:
     a, b, years = y[first, k], y[last, k], t[last] - t[first]
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = np.where(b == a, 0.0, (b / a) ** (1.0 / np.where(years > 0, years, np.nan)) - 1.0)
-    rate = np.where((years > 0) & ~np.isnan(a), rate, np.nan)
+    turned = (a * b < 0) | ((a == 0) & (b < 0))
+    rate = np.where((years > 0) & ~np.isnan(a) & ~turned, rate, np.nan)
     return _bare(rate)
 
 

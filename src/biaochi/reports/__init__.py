@@ -36,7 +36,7 @@ def write_all(
         from biaochi.reports.everything import write_everything
 
         tell("writing every table", "写出全部表格")
-        write_everything(project, result, path, lang=lang)
+        write_everything(project, result, path, lang=lang, period=period)
 
     writers = {f"{project.name}.xlsx": workbook, f"{project.name}.html": report}
     return in_folder(out, {**writers, **({f"{project.name}-everything.xlsx": tables} if everything else {})})

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from biaochi.audit import Audit, audit
+from biaochi.audit import Audit, audit, influence_shares
 from biaochi.coherence import SOURCES, Thresholds
 from biaochi.errors import Lang, Text
 from biaochi.figures.correlation import correlation
@@ -93,16 +93,35 @@ def _page(project: Project, result: Result, found: Audit, lang: Lang) -> dict[st
     }
     index = result.framework.root.name(lang)
     note = project.notice.to(lang)
-    chart = correlation(result, period=found.period, lang=lang, thresholds=found.thresholds, note=note, title=_finding(found, lang))
-    flagged = {k: [(names[f.codes[0]], f.text.to(lang)) for f in found.flags if f.kind in kinds] for k, (_, kinds) in SECTIONS.items()}
+    chart = correlation(result, period=found.period, lang=lang, thresholds=found.thresholds, note=note)
+    flagged = {
+        k: [("" if names[f.codes[0]] == f.codes[0] else names[f.codes[0]], f.text.to(lang)) for f in found.flags if f.kind in kinds]
+        for k, (_, kinds) in SECTIONS.items()
+    }
     return {
         "zh": lang == "zh", "title": Text(f"Statistical audit: {index}", f"统计审计：{index}").to(lang), "notice": note, "period": found.period,
         "units": found.units, "indicators": len(found.statistics), "lead": summary(found, lang), "names": names,
         "contents": [(k, t.to(lang)) for k, (t, _) in SECTIONS.items()], "flags": flagged, "audit": found, "figure": figure, "chart": drawn("correlation", chart),
         "thresholds": [(NAMES[k].to(lang), f"{v:g}", SOURCES[k].to(lang)) for k, v in asdict(found.thresholds).items()],
         "provenance": provenance(result, lang), "script": live_script(), "levels": {n.code: result.framework.levels[n.code] for n in result.nodes},
-        "complete": [u for u in found.availability if u["share"] < 1],
+        "complete": [u for u in found.availability if u["share"] < 1], "bounds": {k: bounds(found, k, lang) for k in SECTIONS},
+        "sized": any(n.series for n in result.framework.nodes), "shares": influence_shares(found.influence),
     }  # fmt: skip
+
+
+def bounds(found: Audit, section: str, lang: Lang) -> str:
+    """The thresholds of a section with their sources, in one line."""
+    names = list(dict.fromkeys(t for kind in SECTIONS[section][1] for t in KINDS[kind]))
+    told = [f"{NAMES[t].to(lang)} {getattr(found.thresholds, t):g} ({SOURCES[t].to(lang)})" for t in names]
+    return Text("Thresholds: ", "阈值：").to(lang) + ("; " if lang == "en" else "；").join(told) + ("." if lang == "en" else "。")
+
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "available": ("available",), "skew": ("skew", "kurtosis"), "nonzero": ("nonzero",), "unique": ("unique",), "denominator": ("denominator",), "against-parent": ("low",),
+    "low": ("low",), "elsewhere": ("own",), "alpha": ("alpha",), "first-component": ("first",), "dimensions": ("eigenvalue",), "kmo": ("kmo",), "bartlett": ("significance",),
+    "high": ("high",), "negative": ("negative",), "inflation": ("inflation",), "balance": ("balance", "places"),
+}  # fmt: skip
+"""The thresholds behind each kind of flag."""
 
 
 def summary(found: Audit, lang: Lang) -> str:
@@ -112,12 +131,6 @@ def summary(found: Audit, lang: Lang) -> str:
         n = sum(f.kind in kinds for f in found.flags)
         if n:
             parts.append(Text(f"{title.en.lower()} {n}", f"{title.zh} {n}").to(lang))
-    many = Text(f"{len(found.flags)} figures lie beyond their thresholds", f"共 {len(found.flags)} 项数字超出阈值").to(lang)
-    none = Text("No figure lies beyond its threshold.", "没有数字超出阈值。").to(lang)
+    many = Text(f"{len(found.flags)} figures lie beyond their thresholds", f"共 {len(found.flags)} 项数值越过阈值").to(lang)
+    none = Text("No figure lies beyond its threshold.", "没有数值越过阈值。").to(lang)
     return f"{many}{': ' if lang == 'en' else '：'}{(', ' if lang == 'en' else '、').join(parts)}{'.' if lang == 'en' else '。'}" if parts else none
-
-
-def _finding(found: Audit, lang: Lang) -> str:
-    """What the chart of correlations shows, in one line."""
-    high, low = (sum(f.kind == kind for f in found.flags) for kind in ("high", "negative"))
-    return Text(f"{high} pairs of siblings say nearly the same, {low} pull apart", f"{high} 对同级指标几乎重复，{low} 对此消彼长").to(lang)

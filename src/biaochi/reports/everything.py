@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from biaochi.audit import audit
+from biaochi.audit import Audit, audit
+from biaochi.coherence import SOURCES
 from biaochi.errors import Lang, Text
 from biaochi.files.columns import data_columns, framework_columns, unit_columns
 from biaochi.files.excel import write_tables
@@ -20,7 +22,7 @@ from biaochi.result import Result, mark_letters
 Tables = dict[str, Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]]
 
 
-def write_everything(project: Project, result: Result, path: str | Path, *, lang: Lang = "en") -> None:
+def write_everything(project: Project, result: Result, path: str | Path, *, lang: Lang = "en", period: str | None = None) -> None:
     """Write every table of a run to an Excel workbook: what went in, every stage, what came out, what was done, the audit.
 
     The sheets Framework, Units, Data and Recipe make the workbook a project: ``biaochi run`` computes it again, to the bit.
@@ -33,8 +35,11 @@ def write_everything(project: Project, result: Result, path: str | Path, *, lang
         The .xlsx file to write.
     lang : {"en", "zh"}
         Language of notices.
+    period : str, optional
+        The period audited; the last one with scores by default. All else has every period.
     """
-    tables: Tables = {"About": _about(project, result, lang)}
+    found = audit(result, period=period)
+    tables: Tables = {"About": _about(project, result, found.period, lang)}
     tables |= {"Framework": framework_columns(project.framework), "Units": unit_columns(project.panel.units), "Data": data_columns(project.panel)}
     tables["Recipe"] = settings_columns(project)
     tables |= {stage.capitalize(): _wide(result, x, result.indicators) for stage, x in result.stages.items()}
@@ -47,15 +52,25 @@ def write_everything(project: Project, result: Result, path: str | Path, *, lang
     }
     effective = result.effective_weights
     tables["Weights"] = {"node": codes, "weight": [float(w) for w in result.weights], "effective": [effective[c] for c in codes]}
-    for name, rows in (("Filled", result.filled()), ("Treated", result.treated()), ("Treatment", result.treatment()), ("Availability", result.availability())):
+    for name, rows in (
+        ("Filled cells", result.filled()),
+        ("Treated cells", result.treated()),
+        ("Treatment", result.treatment()),
+        ("Availability", result.availability()),
+    ):
         tables[name] = _columns(rows)
-    tables |= _audit(result)
+    tables |= _audit(found)
     tables["Notices"] = {"kind": [n.kind for n in result.notices], "notice": [n.say(lang).strip() for n in result.notices]}
     write_tables(path, {k: v for k, v in tables.items() if v})
 
 
-def _about(project: Project, result: Result, lang: Lang) -> Mapping[str, Sequence[Any]]:
-    rows = [(Text("title", "标题").to(lang), project.title.to(lang)), (Text("notice", "说明").to(lang), project.notice.to(lang)), *provenance(result, lang)]
+def _about(project: Project, result: Result, period: str, lang: Lang) -> Mapping[str, Sequence[Any]]:
+    rows = [
+        (Text("title", "标题").to(lang), project.title.to(lang)),
+        (Text("notice", "说明").to(lang), project.notice.to(lang)),
+        (Text("period audited", "审计期").to(lang), period),
+        *provenance(result, lang),
+    ]
     return {"item": [k for k, _ in rows], "value": [v for _, v in rows]}
 
 
@@ -75,9 +90,8 @@ def _plain(v: Any) -> Any:
     return " ".join(map(str, v)) if isinstance(v, (list, tuple)) else v
 
 
-def _audit(result: Result) -> Tables:
-    """Statistics, placement, reliability, loadings, correlations and flags of the last period."""
-    found = audit(result)
+def _audit(found: Audit) -> Tables:
+    """Statistics, placement, reliability, loadings, correlations, flags and thresholds of the period audited."""
     dims = [
         {"of": d.of, "children": len(d.codes), "units": d.factors.n, "alpha": d.reliability.alpha, "standard_alpha": d.reliability.standard_alpha,
          "omega": d.reliability.omega, "kmo": d.factors.kmo, "bartlett": d.factors.bartlett[0], "p": d.factors.bartlett[2],
@@ -89,8 +103,9 @@ def _audit(result: Result) -> Tables:
          **{f"loading_{k + 1}": float(v) for k, v in enumerate(d.factors.loadings[i])}}
         for d in found.dimensions for i, c in enumerate(d.codes)
     ]  # fmt: skip
-    pairs = [{"of": d.of, **p} for d in found.dimensions for p in d.correlations.pairs()]
+    pairs = [{"of": d.of, **p} for d in found.dimensions for p in d.correlations.pairs() if d.codes.index(p["first"]) < d.codes.index(p["second"])]
+    thresholds = [{"threshold": k, "value": v, "source": SOURCES[k].en, "source_zh": SOURCES[k].zh} for k, v in asdict(found.thresholds).items()]
     flags = [{"kind": f.kind, "codes": f.codes, "figure": f.figure, "threshold": f.threshold, "text": f.text.en, "text_zh": f.text.zh} for f in found.flags]
     every = {"Statistics": found.statistics, "Denominators": found.denominators, "Placement": found.placement, "Redundancy": found.redundancy, "Dimensions": dims,
-             "Children": children, "Correlations": pairs, "Influence": [vars(i) for i in found.influence], "Value added": found.value_added, "Flags": flags}  # fmt: skip
+             "Children": children, "Correlations": pairs, "Influence": [vars(i) for i in found.influence], "Value added": found.value_added, "Flags": flags, "Thresholds": thresholds}  # fmt: skip
     return {name: _columns(rows) for name, rows in every.items()}

@@ -33,7 +33,7 @@ def console() -> Console:
 
 def print_audit(project: Project, found: Audit, written: list[Path], lang: Lang) -> None:
     """What lies beyond its threshold, section by section."""
-    from biaochi.reports.audit import SECTIONS, summary
+    from biaochi.reports.audit import SECTIONS, bounds, summary
 
     out = console()
     out.print(Line(project.title.to(lang), style="bold"))
@@ -41,10 +41,11 @@ def print_audit(project: Project, found: Audit, written: list[Path], lang: Lang)
     if project.notice.to(lang):
         out.print(Line(project.notice.to(lang), style="yellow"), soft_wrap=True)
     out.print(summary(found, lang), soft_wrap=True)
-    for title, kinds in SECTIONS.values():
+    for section, (title, kinds) in SECTIONS.items():
         told = [f for f in found.flags if f.kind in kinds]
         if told:
             out.print(Line(f"\n{title.to(lang)}", style="bold"))
+            out.print(bounds(found, section, lang), style="dim", soft_wrap=True)
         for f in told:
             out.print(f"· {f.text.to(lang)}", soft_wrap=True)
     if written:

@@ -31,8 +31,7 @@ def association(x: Array, y: Array, kind: Kind = "pearson") -> tuple[Array, Arra
     Returns
     -------
     r, p : (a, b)
-        NaN for a column without spread in the pair, or fewer than 3 common units (p: 4 for a correlation that is
-        exact). Pearson and Spearman by Student's t with n - 2 degrees of freedom; Kendall exact without ties
+        NaN for a column without spread in the pair, or fewer than 3 common units. Pearson and Spearman by Student's t with n - 2 degrees of freedom; Kendall exact without ties
         and up to 33 units, else normal (SciPy).
 
     References

@@ -75,7 +75,8 @@ def loadings(r: Array, factors: int, *, method: str = "components", rotate: bool
     else:
         values, vectors = components(r)
         found = vectors[:, :factors] * np.sqrt(values[:factors])
-    return varimax(found) if rotate and factors > 1 else found
+    turned = varimax(found) if rotate and factors > 1 else found
+    return np.asarray(turned * np.where(turned.sum(axis=0) < 0, -1.0, 1.0))  # the sign of a factor is free
 
 
 def principal_axes(r: Array, factors: int, *, sweeps: int = 20_000, tolerance: float = 1e-12) -> Array:
@@ -94,7 +95,9 @@ def principal_axes(r: Array, factors: int, *, sweeps: int = 20_000, tolerance: f
         if np.abs(new - h).max() <= tolerance:
             break
         h = new
-    return np.asarray(found * np.where(found.sum(axis=0) < 0, -1.0, 1.0))
+    size = (found**2).sum(axis=1, keepdims=True)
+    held = found * np.sqrt(np.where(size > 1.0, 1.0 / np.where(size > 0, size, 1.0), 1.0))
+    return np.asarray(held * np.where(held.sum(axis=0) < 0, -1.0, 1.0))
 
 
 def one_factor(r: Array) -> Array:
@@ -149,7 +152,7 @@ def bartlett(r: Array, n: int) -> tuple[float, int, float]:
     Returns
     -------
     statistic, degrees of freedom, p-value; infinite and 0 where an indicator follows exactly from the others,
-    NaN where a correlation is unknown.
+    NaN where a correlation is unknown, or there are no more units than indicators.
 
     References
     ----------
@@ -159,11 +162,11 @@ def bartlett(r: Array, n: int) -> tuple[float, int, float]:
 
     m = len(r)
     df = m * (m - 1) // 2
-    if m < 2 or np.isnan(r).any():
+    if m < 2 or np.isnan(r).any() or n <= m:
         return float("nan"), df, float("nan")
-    sign, log = np.linalg.slogdet(r)
-    if sign <= 0:
+    if np.linalg.cond(r) > 1e12:
         return float("inf"), df, 0.0
+    log = float(np.linalg.slogdet(r)[1])
     statistic = float(-(n - 1 - (2 * m + 5) / 6) * log)
     return statistic, df, float(gammaincc(df / 2, max(statistic, 0.0) / 2))
 

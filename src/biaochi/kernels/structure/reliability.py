@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from biaochi.kernels.moments import spread
+from biaochi.kernels.moments import pairs, spread
 from biaochi.kernels.structure.components import one_factor
 from biaochi.method import Array
 
 
 def covariances(z: Array) -> Array:
     """Covariances pair by pair over the units that have both, (indicator, indicator); NaN below 2 of them."""
-    there = ~np.isnan(z)
-    d = np.where(there, z - np.nanmean(np.where(there.any(axis=0), z, 0.0), axis=0), 0.0)
-    m = there.astype(float)
-    n, sx = m.T @ m, d.T @ m
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(n >= 2, (d.T @ d - sx * sx.T / n) / (n - 1.0), np.nan))
+    n, cov, _ = pairs(z)
+    return np.where(n >= 2, cov / np.maximum(n - 1.0, 1.0), np.nan)
 
 
 def alpha(z: Array, *, standard: bool = False) -> float:
