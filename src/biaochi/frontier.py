@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -132,11 +132,11 @@ def frontier(
     bound = restrictions(limits, codes, result.framework, at[counts].mean(axis=0) if counts.any() else at.mean(axis=0))
     steps = _direction(direction, codes, at, counts) if form == "directional" else np.zeros(at.shape)
     counted_as = _importance(importance, codes)
-    made = _Made(at.shape)
+    made = _Made(at)
     for inside in _groups(result, group, len(at)):
         peers = np.flatnonzero(inside & counts)
-        judged = np.flatnonzero(inside)
-        if not peers.size:
+        judged = np.flatnonzero(inside & ~made.nothing)
+        if not peers.size or not judged.size:
             continue
         rows, values = at[peers], at[judged]
         if sample is not None:
@@ -149,7 +149,7 @@ def frontier(
         else:
             got = forms.radial(values, rows, bound)
         made.put(judged, got, rows, peers, staged=form != "nonradial" and bound is None)
-    notices += _unsaid(result, made.scores, at, codes)
+    notices += _unsaid(result, made.scores, at, codes, limited=limits is not None)
     units = tuple(u.code for u in result.panel.units)
     named = tuple({units[i]: part for i, part in mix} for mix in made.peers)
     return Frontier(form, codes, units, made.scores, made.gap, made.weights, made.shares, made.targets, made.slacks, named, made.errors, tuple(notices))
@@ -181,7 +181,7 @@ def common_weights(
     Parameters
     ----------
     result, of, level, limits, period
-        As for `frontier`. Shares are those of the mean unit.
+        As for `frontier`. Shares are those of the mean unit, whatever ``at`` says (unless "weights").
     aim : {"worst", "mean"}
         Least largest shortfall of a unit from its own benefit of the doubt, then the highest mean; or the
         highest mean at once.
@@ -201,13 +201,18 @@ def common_weights(
     """
     choose(Text("aim", "目标"), aim, ["mean", "worst"])
     codes, at, counts, notices = _inputs(result, of, level, period)
+    if not counts.any() or not (at[counts] > 0).any():
+        raise BadOption("common_weights", "needs a unit that counts with a score above 0.", "至少需要一个得分大于 0 的参与排名单位。")
+    if isinstance(limits, Limits) and limits.at == "own":
+        limits = replace(limits, at="mean")
     bound = restrictions(limits, codes, result.framework, at[counts].mean(axis=0))
     w = forms.common(at[counts], at[counts], bound, aim)
-    if np.isnan(w).any():
-        raise _impossible()
     mean = at[counts].mean(axis=0) * w
+    if np.isnan(w).any() or not mean.sum() > 0:
+        raise BadOption("limits", "leave no common weights above 0. Widen some.", "限制之下没有大于 0 的共同权重，请放宽。")
     own = np.full(len(at), np.nan)
-    own[counts] = forms.radial(at[counts], at[counts], bound).scores
+    there = ~np.isnan(at).any(axis=1)
+    own[there] = forms.radial(at[there], at[counts], bound).scores
     weights, shares = (dict(zip(codes, map(float, v), strict=True)) for v in (w, mean / mean.sum()))
     return CommonWeights(codes, weights, shares, tuple(u.code for u in result.panel.units), at @ w, own, tuple(notices))
 
@@ -215,8 +220,9 @@ def common_weights(
 class _Made:
     """Results of all groups put together."""
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        n = shape[0]
+    def __init__(self, at: Array) -> None:
+        n, shape = len(at), at.shape
+        self.nothing = np.isnan(at).all(axis=1)  # units without any score, of which nothing is said
         self.scores, self.gap, self.errors = np.full(n, np.nan), np.full(n, np.nan), np.zeros(n)
         self.weights, self.shares, self.targets, self.slacks = (np.full(shape, np.nan) for _ in range(4))
         self.peers: list[list[tuple[int, float]]] = [[] for _ in range(n)]
@@ -238,7 +244,7 @@ class _Made:
     def put_expected(self, judged: NDArray[np.intp], expansions: Array) -> None:
         mean = expansions.mean(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            self.scores[judged], self.gap[judged] = 1.0 / mean, mean - 1.0
+            self.scores[judged], self.gap[judged] = np.where(np.isnan(mean), 0.0, 1.0 / mean), np.where(np.isnan(mean), np.inf, mean - 1.0)
             if len(expansions) > 1:
                 self.errors[judged] = expansions.std(axis=0, ddof=1) / np.sqrt(len(expansions)) / mean**2
 
@@ -268,6 +274,7 @@ def _inputs(result: Result, of: str | None, level: int | None, period: str | Per
     notices = []
     if missing.any():
         n = int((missing & ~missing.all(axis=1, keepdims=True)).sum())
+    if missing.any() and n:
         notices.append(Text(f"{n} missing scores were taken as 0: a unit earns nothing where it has no value.", f"{n} 个缺失得分按 0 计：无值之处不得分。"))
     counts = result.counts[p] & ~missing.all(axis=1)
     return codes, np.where(missing.all(axis=1, keepdims=True), np.nan, np.nan_to_num(scores)), counts, notices
@@ -304,17 +311,16 @@ def _check(
 def _expansions(values: Array, rows: Array, bound: Restrictions | None, sample: int, draws: int | None, rng: np.random.Generator | None) -> Array:
     """(draw, unit) expansions of order m; one exact line without draws."""
     if draws is None or rng is None:
-        return forms.order_m(values, rows, sample)[None]
-    return forms.drawn(values, rows, bound, size=sample, draws=draws, rng=rng)
+        return forms.order_m(values, rows, int(sample))[None]
+    return forms.drawn(values, rows, bound, size=int(sample), draws=int(draws), rng=rng)
 
 
-def _direction(direction: Direction, codes: Sequence[str], at: Array, counts: NDArray[np.bool_]) -> Array:
+def _direction(direction: Any, codes: Sequence[str], at: Array, counts: NDArray[np.bool_]) -> Array:
     best = at[counts].max(axis=0)
     named = {"own": at, "mean": np.broadcast_to(at[counts].mean(axis=0), at.shape), "ideal": np.broadcast_to(best, at.shape),
              "potential": np.maximum(best - at, 0.0)}  # fmt: skip
-    if isinstance(direction, str):
-        if direction not in named:
-            raise UnknownName(Text("direction", "方向"), direction, sorted(named))
+    if not isinstance(direction, Mapping):
+        choose(Text("direction", "方向"), direction, sorted(named))
         return np.asarray(named[direction])
     return np.broadcast_to(_by_code("direction", direction, codes), at.shape)
 
@@ -344,13 +350,27 @@ def _groups(result: Result, group: str | None, n: int) -> Iterable[NDArray[np.bo
     return [numbers == g for g in range(int(numbers.max()) + 1)]
 
 
-def _unsaid(result: Result, scores: Array, at: Array, codes: Sequence[str]) -> list[Text]:
+def _unsaid(result: Result, scores: Array, at: Array, codes: Sequence[str], *, limited: bool) -> list[Text]:
     """Why units have no score, in words; and who lies beyond what can be reached."""
     units = [u.code for u in result.panel.units]
     out = []
     blank = np.isnan(at).all(axis=1)
+    if blank.any():
+        out.append(
+            Text(
+                f"No scores at all: {', '.join(units[u] for u in np.flatnonzero(blank))}.",
+                f"没有任何得分：{'、'.join(units[u] for u in np.flatnonzero(blank))}。",
+            )
+        )
     without = np.flatnonzero(np.isnan(scores) & ~blank)
     for u in without[:20]:
+        if not limited:
+            out.append(
+                Text(
+                    f"{units[u]}: nobody to compare with, or outside what those compared with span.", f"{units[u]}：没有可比单位，或超出可比单位所构成的范围。"
+                )
+            )
+            continue
         zero = [c for c, v in zip(codes, at[u], strict=True) if v == 0]
         why, grund = (f"; its score is 0 in {', '.join(zero)}", f"；其 {'、'.join(zero)} 得分为 0") if zero else ("", "")
         out.append(
@@ -367,7 +387,3 @@ def _unsaid(result: Result, scores: Array, at: Array, codes: Sequence[str]) -> l
             )
         )
     return out
-
-
-def _impossible() -> BadOption:
-    return BadOption("limits", "no weights satisfy all of them together. Widen some.", "没有同时满足全部限制的权重，请放宽。")

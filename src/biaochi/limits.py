@@ -62,6 +62,7 @@ def restrictions(limits: Limits | None, codes: Sequence[str], framework: Framewo
     bounds = list(_bounds(limits, codes))
     zero = np.zeros(m)
     rows = [*((w, zero, 0.0) for w in on_weights), *((zero, s, 0.0) for s in on_shares), *((w, zero, t) for w, t in bounds)]
+    rows = [r for r in rows if np.any(r[0]) or np.any(r[1]) or r[2]]  # such as a share of 1 of the whole
     if not rows:
         return None
     made = Restrictions(np.array([r[0] for r in rows]), np.array([r[1] for r in rows]), np.array([r[2] for r in rows]))
@@ -103,6 +104,8 @@ def _ratios(limits: Limits, codes: Sequence[str]) -> Iterator[Array]:
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise BadOption("ratios", f"needs pairs of inputs as keys; got {pair!r}.", f"ratios 的键应为两个投入项；得到 {pair!r}。")
         a, b = (_one(c, codes) for c in pair)
+        if pair[0] == pair[1]:
+            raise BadOption("ratios", f"needs two different inputs; got {pair!r}.", f"ratios 应为两个不同的投入项；得到 {pair!r}。")
         low, high = _span("ratios", f"{pair[0]}/{pair[1]}", span, np.inf)
         if low > 0:
             yield low * b - a
@@ -111,9 +114,13 @@ def _ratios(limits: Limits, codes: Sequence[str]) -> Iterator[Array]:
 
 
 def _orders(limits: Limits, codes: Sequence[str]) -> Iterator[Array]:
+    if not isinstance(limits.order, (list, tuple)):
+        raise BadOption(
+            "order", f"must be a chain of inputs, or a list of chains; got {limits.order!r}.", f"order 应为投入项序列或其列表；得到 {limits.order!r}。"
+        )
     chains = [limits.order] if limits.order and isinstance(limits.order[0], str) else limits.order
     for chain in chains:
-        if isinstance(chain, str) or len(set(chain)) < max(len(chain), 2):
+        if not isinstance(chain, (list, tuple)) or len(set(chain)) < max(len(chain), 2):
             raise BadOption("order", f"needs chains of two different inputs or more; got {chain!r}.", f"order 应为两个以上投入项的序列；得到 {chain!r}。")
         places = [_one(str(c), codes) for c in chain]
         for a, b in pairwise(places):
@@ -145,7 +152,7 @@ def _spans(name: str, given: Mapping[str, Span], codes: Sequence[str], most: flo
 
 
 def _span(name: str, code: object, span: Span, most: float) -> Span:
-    fits = isinstance(span, (tuple, list)) and len(span) == 2 and all(is_number(v) for v in span) and 0 <= span[0] <= span[1] <= most
+    fits = isinstance(span, (tuple, list)) and len(span) == 2 and all(is_number(v) for v in span) and 0 <= span[0] <= span[1] <= most and span[0] < np.inf
     if not fits:
         to = "" if most == np.inf else f" up to {most:g}"
         bis = "" if most == np.inf else f"、不大于 {most:g}"

@@ -53,8 +53,8 @@ def benefit_of_the_doubt(z: Array, w: Array, *, counts: Counts = None, low: floa
 
 def _one(z: Array, w: Array, counts: NDArray[np.bool_], low: float, high: float | None) -> Array:
     """Scores of one period."""
-    used = w > 0
     there = ~np.isnan(z).all(axis=1) & ~(z < 0).any(axis=1)
+    used = (w > 0) & (~np.isnan(z[there & counts])).any(axis=0)
     rows = np.nan_to_num(z[there & counts][:, used])
     out = np.full(len(z), np.nan)
     if len(rows) and used.any():

@@ -15,6 +15,7 @@ are solved afresh, so that errors of updating do not stay.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,9 @@ BLOCK = 256
 ZERO = 1e-10
 """Rates below this are rounding (rows are scaled to at most 1)."""
 OPTIMAL = 1e-11
+JITTER = 1e-9
+"""Constraints are let out by about so much on the way, each by another amount, so that ties do not stop the method; at the
+end they stand where they should."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +149,13 @@ class _State:
         self.rows, self.cone, self.active = rows, programme.cone, active
         self.rays: list[tuple[int, Array]] = []
         self.inverse: Array = np.asarray(np.linalg.inv(_normals(rows, programme, active)), float)
-        z = _vertex(self.inverse, programme, active)
+        m, r = programme.goal.shape[1], len(rows)
+        self.loose = _jitter(m + r + len(programme.cone))
+        z = (self.inverse @ (_right(programme, active) + np.where(active >= 0, self.loose[np.clip(active, 0, None)], 0.0))[..., None])[..., 0]
         self.p, t = z[:, :-1], z[:, -1]
         self.scale, self.low = programme.scale, programme.low
         self.cost = np.concatenate([-programme.goal / programme.scale, np.ones((len(t), 1))], axis=1)
-        self.slack = np.concatenate([t[:, None] - (self.p / self.scale) @ rows.T, -self.p @ self.cone.T], axis=1)
+        self.slack = np.concatenate([t[:, None] - (self.p / self.scale) @ rows.T, -self.p @ self.cone.T], axis=1) + self.loose[m:]
 
     def keep(self, which: NDArray[np.bool_]) -> None:
         """Let go of the units that have arrived."""
@@ -183,7 +189,7 @@ class _State:
         """How far each unit can go, and what stops it."""
         k = np.arange(len(d))
         with np.errstate(divide="ignore", invalid="ignore"):
-            to_bound = np.where(d < -ZERO, np.maximum(self.p - self.low, 0.0) / -d, np.inf)
+            to_bound = np.where(d < -ZERO, np.maximum(self.p - self.low + self.loose[: d.shape[1]], 0.0) / -d, np.inf)
             to_row = np.where(rate > ZERO, np.maximum(self.slack, 0.0) / rate, np.inf)
         ways = np.concatenate([to_bound, to_row], axis=1)
         unit, slot = np.nonzero(self.active >= 0)
@@ -214,6 +220,11 @@ def _with_rays(solved: Solved, rays: list[tuple[int, Array]]) -> Solved:
     return solved
 
 
+def _jitter(n: int) -> Array:
+    """By how much each of n constraints is let out."""
+    return JITTER * np.random.default_rng(1).uniform(0.5, 1.0, size=n)
+
+
 def _start(rows: Array, programme: Programme) -> Ints:
     """Active constraints of a feasible vertex: bounds 0.., rows m.., restrictions after them, the norm -1."""
     n, m = programme.goal.shape
@@ -231,7 +242,7 @@ def _start(rows: Array, programme: Programme) -> Ints:
         active[:, m - 1] = -1
         system = np.concatenate([np.tile(_homogeneous(programme), (n, 1, 1)), programme.norm[:, None, :]], axis=1)
         p = np.linalg.solve(system, np.eye(m)[:, -1:])[..., 0]
-    active[:, m] = m + ((p / programme.scale) @ rows.T).argmax(axis=1)
+    active[:, m] = m + ((p / programme.scale) @ rows.T - _jitter(m + len(rows))[m:]).argmax(axis=1)
     return active
 
 
@@ -264,8 +275,16 @@ def _right(programme: Programme, active: Ints) -> Array:
     return np.where(bound, -np.take_along_axis(programme.low, np.clip(active, 0, m - 1), axis=1), np.where(active < 0, 1.0, 0.0))
 
 
-def _vertex(inverse: Array, programme: Programme, active: Ints) -> Array:
-    return np.asarray((inverse @ _right(programme, active)[..., None])[..., 0])
+def _each(a: Array, b: Array) -> Array:
+    """Solutions of many small systems, NaN for those that have none."""
+    try:
+        return np.asarray(np.linalg.solve(a, b[..., None])[..., 0], float)
+    except np.linalg.LinAlgError:
+        out = np.full(b.shape, np.nan)
+        for k in range(len(a)):
+            with suppress(np.linalg.LinAlgError):
+                out[k] = np.linalg.solve(a[k], b[k])
+        return out
 
 
 def _finished(rows: Array, programme: Programme, active: Ints) -> Solved:
@@ -273,8 +292,8 @@ def _finished(rows: Array, programme: Programme, active: Ints) -> Solved:
     n, m = programme.goal.shape
     normals = _normals(rows, programme, active)
     cost = np.concatenate([-programme.goal / programme.scale, np.ones((n, 1))], axis=1)
-    z = np.linalg.solve(normals, _right(programme, active)[..., None])[..., 0]
-    multipliers = np.linalg.solve(np.swapaxes(normals, 1, 2), -cost[..., None])[..., 0]
+    z = _each(normals, _right(programme, active))
+    multipliers = _each(np.swapaxes(normals, 1, 2), -cost)
     p, t = z[:, :m], np.asarray(z[:, m], float)
     beyond = np.maximum(((p / programme.scale) @ rows.T - t[:, None]).max(axis=1), (programme.low - p).max(axis=1))
     if len(programme.cone):

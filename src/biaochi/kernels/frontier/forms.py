@@ -59,7 +59,9 @@ def radial(values: Array, rows: Array, restrictions: Restrictions | None = None)
     scores = np.where(nothing, 0.0, ratio(np.ones(len(values)), got.level))
     scores = np.where(~nothing & (got.level == 0), np.inf, scores)
     targets = np.where(np.isfinite(scores)[:, None], ratio(values, scores[:, None]), np.nan)
-    return _judged(values, scores, ratio(1.0 - scores, scores), targets, got)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gap = 1.0 / scores - 1.0
+    return _judged(values, scores, gap, targets, got)
 
 
 def directional(values: Array, rows: Array, direction: Array, restrictions: Restrictions | None = None) -> Judged:
@@ -74,7 +76,7 @@ def directional(values: Array, rows: Array, direction: Array, restrictions: Rest
     values : (unit, indicator)
     rows : (row, indicator)
     direction : (unit, indicator)
-        From 0 up; a unit whose direction is 0 throughout is where it would go.
+        From 0 up; a unit whose direction is 0 throughout is where it would go (one without any value is scored 0).
     restrictions : Restrictions, optional
 
     Returns
@@ -83,8 +85,11 @@ def directional(values: Array, rows: Array, direction: Array, restrictions: Rest
     """
     got = _solved(values, rows, values, direction, np.zeros(values.shape), restrictions)
     still = ~(direction > 0).any(axis=1) & ~np.isnan(values).any(axis=1)
+    nothing = ~(values > 0).any(axis=1)
     gap = np.where(still, 0.0, _clean(got.level - (got.weights * values).sum(axis=1)))
-    return _judged(values, ratio(np.ones(len(gap)), 1.0 + gap), gap, values + gap[:, None] * direction, got)
+    scores = np.where(gap > -1.0, ratio(np.ones(len(gap)), 1.0 + gap), np.where(np.isnan(gap), np.nan, np.inf))
+    scores, gap = np.where(nothing & still, 0.0, scores), np.where(nothing & still, np.inf, gap)
+    return _judged(values, scores, gap, values + np.where(np.isfinite(gap), gap, 0.0)[:, None] * direction, got)
 
 
 def nonradial(values: Array, rows: Array, importance: Array, restrictions: Restrictions | None = None) -> Judged:
@@ -112,6 +117,7 @@ def nonradial(values: Array, rows: Array, importance: Array, restrictions: Restr
     gap = _clean(got.level - (got.weights * values).sum(axis=1))
     nothing = ~(values > 0).any(axis=1)
     scores = np.where(nothing, 0.0, ratio(np.ones(len(gap)), 1.0 + gap))
+    gap = np.where(nothing, np.inf, gap)
     return _judged(values, scores, gap, _mixture(rows, got), got)
 
 
@@ -215,13 +221,13 @@ def common(values: Array, rows: Array, restrictions: Restrictions | None, aim: s
     from scipy.optimize import linprog
 
     m = values.shape[1]
-    size = _sizes(values, rows)
+    size = _sizes(rows)
     y, r = values / size, rows / size
     fixed = [(np.append(row, 0.0), 1.0) for row in r]
     if restrictions is not None:
         level = restrictions.level
-        at_mean = (restrictions.weights + restrictions.shares * values.mean(axis=0)) / size
-        fixed += [(np.append(row, 0.0), -t) for row, t in zip(at_mean, level, strict=True)]
+        at_mean = Restrictions((restrictions.weights + restrictions.shares * values.mean(axis=0)) / size, np.zeros(restrictions.weights.shape), level)
+        fixed += [(np.append(row, 0.0), -t) for row, _, t in zip(*at_mean.scaled(), strict=True)]
     bounds: list[tuple[float, float | None]] = [(0.0, None) for _ in range(m + 1)]
     most = np.append(-y.mean(axis=0), 0.0)
     if aim == "worst":
@@ -235,8 +241,8 @@ def common(values: Array, rows: Array, restrictions: Restrictions | None, aim: s
     return np.asarray(best.x[:m] / size) if best.status == 0 else np.full(m, np.nan)
 
 
-def _sizes(values: Array, rows: Array) -> Array:
-    top = np.maximum(rows.max(axis=0), values.max(axis=0))
+def _sizes(rows: Array) -> Array:
+    top = rows.max(axis=0)
     return np.where(top > 0, top, 1.0)
 
 
@@ -259,7 +265,7 @@ def _judged(values: Array, scores: Array, gap: Array, targets: Array, got: Solve
 def _solved(values: Array, rows: Array, goal: Array, norm: Array | None, low: Array, restrictions: Restrictions | None) -> Solved:
     """Solve by the side-by-side method where it takes the restrictions, and by HiGHS what is left."""
     n, m = values.shape
-    size = _sizes(values, rows)
+    size = _sizes(rows)
     y, r = values / size, rows / size
     scaled = [goal / size, None if norm is None else norm / size, low * size]
     limits = restrictions or Restrictions.none(m)
@@ -304,8 +310,13 @@ def _side_by_side(y: Array, norm: Array | None, limits: Restrictions) -> tuple[N
     if norm is None or limits.level.any() or (on_weights and on_shares):
         return nobody
     cone = limits.shares if on_shares else limits.weights
-    start = simplex.vertex(cone)
-    if start is None:
+    cone = cone / np.abs(cone).max(axis=1, keepdims=True)
+    found = simplex.vertex(cone)
+    if found is None:
         return nobody
-    fit = (y > 1e-9).all(axis=1) if on_shares else (np.asarray(norm) > 0).all(axis=1)
-    return np.asarray(fit), cone / np.abs(cone).max(axis=1, keepdims=True), start
+    start, point = found
+    whole = np.asarray((y > 1e-9).all(axis=1))
+    reach = (np.asarray(norm) / np.where(whole[:, None], y, 1.0) if on_shares else np.asarray(norm)) @ point
+    fit = reach > 1e-6 * np.abs(norm).max(axis=1)
+    fit = fit & whole if on_shares else fit
+    return np.asarray(fit), cone, start

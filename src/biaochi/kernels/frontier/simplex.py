@@ -28,6 +28,12 @@ class Restrictions:
     def __len__(self) -> int:
         return len(self.level)
 
+    def scaled(self) -> tuple[Array, Array, Array]:
+        """The three blocks with the largest coefficient of each row at 1, lest a solver drops small ones."""
+        size = np.max([np.abs(self.weights).max(axis=1, initial=0.0), np.abs(self.shares).max(axis=1, initial=0.0), np.abs(self.level)], axis=0)
+        by = np.where(size > 0, size, 1.0)
+        return self.weights / by[:, None], self.shares / by[:, None], self.level / by
+
     @classmethod
     def none(cls, m: int) -> Restrictions:
         """No restrictions on m indicators."""
@@ -87,7 +93,7 @@ class _Model:
         for j in range(m if self.shares else 0):
             self._add(0.0, 0.0, {j: 1.0, m + j: -1.0})
         self.norm = self._add(1.0, 1.0, dict.fromkeys(range(m), 1.0)) if normed else None
-        for w, v, t in zip(restrictions.weights, restrictions.shares, restrictions.level, strict=True):
+        for w, v, t in zip(*restrictions.scaled(), strict=True):
             self._add(-self.inf, 0.0, {j: float(c) for j, c in enumerate((*w, *v, t)) if c})
         self.first = h.getNumRow()
         self.taken: list[int] = []
@@ -156,8 +162,8 @@ class _Model:
         return value + (float(solution.row_dual[self.norm]) if self.norm is not None else 0.0)
 
 
-def vertex(cone: Array) -> Ints | None:
-    """Active constraints of a vertex of ``cone . p <= 0, p >= 0, sum p = 1``: bounds 0 to m - 1, restrictions from m up.
+def vertex(cone: Array) -> tuple[Ints, Array] | None:
+    """Active constraints, and the point, of a vertex of ``cone . p <= 0, p >= 0, sum p = 1``: bounds 0 to m - 1, restrictions from m up.
 
     None where there is none: no weights satisfy the restrictions.
     """
@@ -180,7 +186,7 @@ def vertex(cone: Array) -> Ints | None:
     inside = highspy.HighsBasisStatus.kBasic
     bounds = [j for j, status in enumerate(basis.col_status) if status != inside]
     binding = [m + i for i, status in enumerate(basis.row_status[1:]) if status != inside]
-    return np.array(bounds + binding, np.intp)
+    return np.array(bounds + binding, np.intp), np.array(h.getSolution().col_value)
 
 
 def feasible(restrictions: Restrictions, values: Array) -> bool:
