@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,10 @@ def table_of(data: Any, name: str | None, rows: Sequence[int], tidy: Callable[[s
 def as_table(data: Any) -> Table:
     """Anything `Table.of` takes; a large Arrow or polars table stays column by column."""
     kind = type(data).__module__.split(".", maxsplit=1)[0]
-    if kind == "polars" and hasattr(data, "to_arrow") and len(data) >= MANY:
-        data, kind = data.to_arrow(), "pyarrow"
-    if kind == "pyarrow" and hasattr(data, "column_names") and len(data) >= MANY:
+    if kind == "polars" and hasattr(data, "to_arrow") and len(data) >= MANY and not any(t.is_nested() or t.is_object() for t in data.dtypes):
+        with suppress(Exception):  # types that Arrow does not have
+            data, kind = data.to_arrow(), "pyarrow"
+    if kind == "pyarrow" and hasattr(data, "itercolumns") and hasattr(data, "combine_chunks") and len(data) >= MANY:
         return table_of(data, None, range(len(data)))
     return Table.of(data)
 
@@ -65,7 +67,8 @@ def as_table(data: Any) -> Table:
 def _coded(column: Any) -> tuple[Sequence[Any], NDArray[np.intp]] | None:
     import pyarrow as pa
 
-    if column.null_count or pa.types.is_floating(column.type):
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if column.null_count or not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind)):
         return None
     held = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     held = held.unify_dictionaries().combine_chunks()
@@ -82,8 +85,11 @@ def _numbers(column: Any) -> Array | None:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        said = pc.utf8_trim_whitespace(column)
+        said = pc.utf8_trim(column, characters=" ")
         column = pc.if_else(pc.is_in(said, pa.array(sorted(MISSING))), None, said)
+        spelt = pc.match_substring_regex(column, "(?i)nan")
+        if pc.any(spelt).as_py():
+            return None
     elif not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
         return None
     try:

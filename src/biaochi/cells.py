@@ -122,7 +122,10 @@ def cells_of(table: Table, period: str | None, mapped: dict[str, str], ignore: f
     names = {f: [mapped[f]] if f in mapped else COLUMNS[f] for f in COLUMNS}
     at = {f: find_column(table, n) for f, n in names.items()}
     required = {*mapped, "unit", *(() if period else ("period",))}
+    required |= {"indicator", "value"} if table.long else set()
     found.extend(missing_column(table, list(names[f]), _HOLDS[f]) for f in COLUMNS if f in required and at[f] is None)
+    if table.long and (at["indicator"] is None or at["value"] is None):
+        return None
     if period and at["period"]:
         found.append(Problem("two-periods", Text(f"the table has a period column, {at['period']!r}, and a period is given besides.", f"表中已有“期”列 {at['period']!r}，又另外指定了期。"),
                              Text("Take one of the two out.", "请删除其一。"), table.place(None, at["period"])))  # fmt: skip
@@ -218,7 +221,7 @@ def columnar(table: Table, period: str | None, at: Mapping[str, str | None], ign
     What it takes is what `_long` would have made of the same cells; whatever it is not sure of is left to it, which
     says what is wrong and where.
     """
-    if table.coded is None or ignore or any(c not in at.values() for c in table.columns):
+    if table.coded is None or any(c not in at.values() and c not in ignore for c in table.columns):
         return None
     read = {f: table.coded(str(at[f])) for f in ("unit", "period", "indicator", "status", "source") if at[f]}
     values = table.values(str(at["value"])) if table.values else None
@@ -227,7 +230,7 @@ def columnar(table: Table, period: str | None, at: Mapping[str, str | None], ign
     n = len(values)
     units, codes = (_renamed(read[f], code) for f in ("unit", "indicator"))
     raw = read.get("period") or ([period], np.zeros(n, np.intp))
-    if not all((*units.names, *codes.names)) or any(period_fault(p) for p in raw[0]):
+    if not all((*units.names, *codes.names)) or not ignore.isdisjoint(codes.names) or any(period_fault(p) for p in raw[0]):
         return None
     periods = _renamed(raw, lambda p: Period.parse(period_text(p)))
     nothing = ([""], np.zeros(n, np.intp))

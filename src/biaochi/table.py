@@ -41,6 +41,8 @@ class Table:
     """Of a table held column by column: the different labels of a column, and which one each row has; None if it has gaps."""
     values: Callable[[str], Array | None] | None = None
     """Of such a table: a column as finite numbers, NaN for missing; None if it is not."""
+    long: bool = False
+    """One observation a row, whatever the headers: never to be read as wide."""
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))

@@ -351,19 +351,19 @@ def test_faults_of_a_coin_tool_workbook_are_named(tmp_path):
 
     coin_tool(tmp_path / "bad.xlsx", spoil=spoil)
     with pytest.raises(BadInput) as e:
-        biaochi.read_cointool(tmp_path / "bad.xlsx")
+        biaochi.read_cointool(tmp_path / "bad.xlsx", period="2020")
     told = {(p.kind, p.place.sheet, p.place.row, p.place.column) for p in e.value.problems}
     assert told == {("bad-direction", "Database", 8, "F"), ("no-parent", "Database", 11, "H"), ("text-for-number", "Framework", 6, "E")}
     biaochi.save(awkward(), tmp_path / "o", "excel")
     with pytest.raises(BadInput, match="sheet Database"):
-        biaochi.read_cointool(tmp_path / "o" / "awkward.xlsx")
+        biaochi.read_cointool(tmp_path / "o" / "awkward.xlsx", period="2020")
 
     def text_in_data(database, framework):
         database["G17"] = "12 %"
 
     coin_tool(tmp_path / "cell.xlsx", spoil=text_in_data)
     with pytest.raises(BadInput) as e:
-        biaochi.read_cointool(tmp_path / "cell.xlsx")
+        biaochi.read_cointool(tmp_path / "cell.xlsx", period="2020")
     assert [(p.kind, p.place.row, p.place.column) for p in e.value.problems] == [("percent-sign", 17, "G (Ind.03)")]
 
 
@@ -375,7 +375,7 @@ def test_an_empty_column_shifts_nothing(tmp_path):
             database.cell(r, 6, None)
 
     coin_tool(tmp_path / "gap.xlsx", spoil=empty)
-    framework, panel = biaochi.read_cointool(tmp_path / "gap.xlsx", make_codes=True)
+    framework, panel = biaochi.read_cointool(tmp_path / "gap.xlsx", period="2020", make_codes=True)
     p = biaochi.load("asem")
     third = [n for n in p.framework.walk() if not p.framework.children(n.code)][2]
     mine = next(n for n in framework.indicators if n.name_en == third.name_en)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from biaochi.errors import Place, Problem, Text, UnknownName, refuse
-from biaochi.files.csv import read_csv
+from biaochi.files.csv import checked, read_csv
 from biaochi.files.excel import read_sheets
 from biaochi.files.jsonstat import is_jsonstat, read_jsonstat
 from biaochi.files.parquet import read_parquet
@@ -37,7 +37,7 @@ def _text(path: Path, name: str, sheet: str) -> list[Table]:
 
 
 def _xml(path: Path, name: str, sheet: str) -> list[Table]:
-    return read_sdmx_ml(path, name)
+    return [checked(t) for t in read_sdmx_ml(path, name)]
 
 
 def _json(path: Path, name: str, sheet: str) -> list[Table]:
@@ -54,7 +54,7 @@ def _json(path: Path, name: str, sheet: str) -> list[Table]:
                 )
             ]
         )
-    return read_jsonstat(document, name) if is_jsonstat(document) else read_sdmx_json(document, name)
+    return [checked(t) for t in (read_jsonstat(document, name) if is_jsonstat(document) else read_sdmx_json(document, name))]
 
 
 READERS: dict[str, Reader] = {

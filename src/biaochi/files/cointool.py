@@ -15,6 +15,7 @@ from biaochi.method import is_whole
 from biaochi.panel import Panel
 from biaochi.recipe import Choice, Recipe
 from biaochi.table import Table, number, shown, text
+from biaochi.table import code as code_of
 from biaochi.units import Unit
 
 WEIGHT, DIRECTION, LOW, HIGH, LEVELS, NAME, CODE, FIRST = 6, 7, 8, 9, (10, 11, 12, 13), 14, 15, 16
@@ -22,6 +23,8 @@ WEIGHT, DIRECTION, LOW, HIGH, LEVELS, NAME, CODE, FIRST = 6, 7, 8, 9, (10, 11, 1
 UNIT_NAME, UNIT_CODE, COLUMN = 1, 2, 4
 """Columns of the same: the unit's name and code, and the first indicator."""
 SHEETS = ("database", "framework")
+UNDATED = "2000"
+"""The period of a workbook that is run as it stands; the project's notice says that it is none."""
 
 Rows = list[list[Any]]
 
@@ -39,7 +42,7 @@ def is_cointool(path: Path) -> bool:
         return False
 
 
-def read_cointool(path: str | Path, *, period: str = "2000", make_codes: bool = False) -> tuple[Framework, Panel]:
+def read_cointool(path: str | Path, *, period: str, make_codes: bool = False) -> tuple[Framework, Panel]:
     """Framework and panel from a workbook of the JRC's COIN Tool (2019, and the older one).
 
     The tool is full of formulas, so the values it shows are read. Its layout: Database with weights, directions, goalposts,
@@ -51,7 +54,7 @@ def read_cointool(path: str | Path, *, period: str = "2000", make_codes: bool = 
     path : str or Path
         An .xlsx or .xlsm file.
     period : str
-        The tool has no time; the period its values are given here.
+        The tool has no time: say which period its values are of.
     make_codes : bool
         Make codes of indicators from their names (`codes_from_names`), as the tool's own are "Ind.01" and so on.
 
@@ -74,7 +77,9 @@ def read_cointool(path: str | Path, *, period: str = "2000", make_codes: bool = 
     sheets = _sheets(path)
     found: list[Problem] = []
     database = sheets["database"]
-    columns = [c for c in range(COLUMN, max(map(len, database), default=0)) if text(_at(database, CODE, c)) or text(_at(database, NAME, c))]
+    found.extend(_unreadable(path))
+    columns = [c for c in range(COLUMN, max(map(len, database), default=0)) if code_of(_at(database, CODE, c)) or text(_at(database, NAME, c))]
+    found.extend(_nameless(database, columns, path.name))
     listed = _dimensions(sheets["framework"], path.name, found)
     nodes, codes = _nodes(database, columns, listed, path.name, found, make_codes=make_codes)
     table, units = _data(database, columns, codes, path.name)
@@ -113,6 +118,32 @@ def _sheets(path: Path) -> dict[str, Rows]:
     return got
 
 
+def _unreadable(path: Path) -> Iterator[Problem]:
+    """Cells of the two sheets that show an error, or a formula that was saved without what it shows."""
+    import openpyxl
+
+    shown_book, book = (openpyxl.load_workbook(path, read_only=True, data_only=told) for told in (True, False))
+    for title in (t for t in book.sheetnames if t.lower() in SHEETS):
+        for plain, cell in zip((c for row in shown_book[title].iter_rows() for c in row), (c for row in book[title].iter_rows() for c in row), strict=False):
+            place = Place(path.name, title, getattr(cell, "row", None), letter(cell.column - 1) if getattr(cell, "column", None) else None)
+            if plain.data_type == "e":
+                yield Problem("spreadsheet-error", Text(f"the cell shows the error {plain.value}.", f"该单元格显示错误值 {plain.value}。"),
+                              Text("Mend the formula, or leave the cell empty.", "请修正公式，无值则留空。"), place)  # fmt: skip
+            elif cell.data_type == "f" and plain.value is None:
+                yield Problem("formula-cell", Text("the workbook was saved without the value of this formula.", "工作簿未保存该公式的计算值。"),
+                              Text("Open it, let it compute, and save it.", "请打开工作簿，计算后保存。"), place)  # fmt: skip
+    for b in (shown_book, book):
+        b.close()
+
+
+def _nameless(rows: Rows, columns: Sequence[int], file: str) -> Iterator[Problem]:
+    """Columns with values but neither code nor name."""
+    for c in range(COLUMN, max(map(len, rows), default=0)):
+        if c not in columns and any(isinstance(_at(rows, r, c), float) for r in range(FIRST, len(rows))):
+            what = Text("the column has values, but neither a code nor a name.", "该列有数值，但没有代码和名称。")
+            yield Problem("no-code", what, Text("Give it both, or empty it.", "请补充，或清空该列。"), Place(file, "Database", CODE + 1, letter(c)))
+
+
 def _at(rows: Rows, r: int, c: int) -> Any:
     return rows[r][c] if r < len(rows) and c < len(rows[r]) else None
 
@@ -147,7 +178,7 @@ def _nodes(
 ) -> tuple[list[Node], list[str]]:
     """Dimensions and indicators, and the codes of the indicators in the order of their columns."""
     names = [text(_at(rows, NAME, c)) for c in columns]
-    codes = codes_from_names(names) if make_codes else [text(_at(rows, CODE, c)) for c in columns]
+    codes = codes_from_names(names) if make_codes else [code_of(_at(rows, CODE, c)) for c in columns]
     parents: dict[str, str | None] = {}
     nodes = []
     for c, code, name in zip(columns, codes, names, strict=True):
@@ -178,18 +209,29 @@ def _indicator(rows: Rows, c: int, code: str, name: str, parent: str | None, fil
     if direction not in (None, 1.0, -1.0):
         what = Text(f"the direction of {code!r} is {shown(direction)}.", f"{code!r} 的方向为 {shown(direction)}。")
         found.append(Problem("bad-direction", what, Text("Write 1 or -1.", "请写 1 或 -1。"), Place(file, "Database", DIRECTION + 1, letter(c))))
-    posts = (low, high) if low is not None and high is not None and low < high else None
+    posts = (low, high) if low is not None and high is not None else None
+    if (low is None) != (high is None) or (posts and posts[0] >= posts[1]):
+        what = Text(f"the goalposts of {code!r} are {shown(low)} and {shown(high)}.", f"{code!r} 的上下限为 {shown(low)} 与 {shown(high)}。")
+        found.append(
+            Problem(
+                "bad-goalposts",
+                what,
+                Text("Give both, the low one first, or neither.", "请都填（下限在前），或都不填。"),
+                Place(file, "Database", LOW + 1, letter(c)),
+            )
+        )
+        posts = None
     place = Place(file, "Database", CODE + 1, letter(c))
     return Node(code, parent, name_en=name, weight=1.0 if weight is None else weight, direction=-1 if direction == -1.0 else 1, goalposts=posts, place=place)
 
 
 def _data(rows: Rows, columns: Sequence[int], codes: Sequence[str], file: str) -> tuple[Table, tuple[Unit, ...]]:
     """The values as a wide table, and the units."""
-    held = [r for r in range(FIRST, len(rows)) if text(_at(rows, r, UNIT_CODE)) or any(text(_at(rows, r, c)) not in ("", "n/a") for c in columns)]
-    unit = [text(_at(rows, r, UNIT_CODE)) for r in held]
+    held = [r for r in range(FIRST, len(rows)) if code_of(_at(rows, r, UNIT_CODE)) or any(text(_at(rows, r, c)) not in ("", "n/a") for c in columns)]
+    unit = [code_of(_at(rows, r, UNIT_CODE)) for r in held]
     table = {"unit": unit, **{code: [_at(rows, r, c) for r in held] for code, c in zip(codes, columns, strict=True)}}
     letters = {"unit": "C", **{code: letter(c) for code, c in zip(codes, columns, strict=True)}}
-    first = {text(_at(rows, r, UNIT_CODE)): text(_at(rows, r, UNIT_NAME)) for r in reversed(held)}
+    first = {code_of(_at(rows, r, UNIT_CODE)): text(_at(rows, r, UNIT_NAME)) for r in reversed(held)}
     return Table(table, file, "Database", [r + 1 for r in held], letters), tuple(Unit(c, name_en=n) for c, n in sorted(first.items()) if c)
 
 
@@ -250,10 +292,10 @@ def _unique(codes: Sequence[str]) -> Iterator[str]:
 
 def cointool_project(path: Path) -> Project:
     """A COIN Tool workbook as a project: goalposts where every indicator has them, else min-max; arithmetic means, 0 to 100."""
-    framework, panel = read_cointool(path)
+    framework, panel = read_cointool(path, period=UNDATED)
     posts = all(n.goalposts for n in framework.indicators)
     recipe = Recipe(normalise=Choice("goalposts"), scale="fixed") if posts else Recipe()
     title = Text(framework.root.name("en"), framework.root.name("zh"))
-    note = Text("Read from a COIN Tool workbook: imputation, treatment and the tool's own choices of method are not carried over.",
-                "读自 COIN Tool 工作簿：插补、异常值处理及工具中的方法选择未带入。")  # fmt: skip
+    note = Text(f"Read from a COIN Tool workbook, which has no time: {UNDATED} stands for its one period. Imputation, treatment and the tool's own choices of method are not carried over.",
+                f"读自 COIN Tool 工作簿。该工具没有时间：{UNDATED} 仅代表其唯一一期。插补、异常值处理及工具中的方法选择未带入。")  # fmt: skip
     return Project(path.stem, title, note, framework, panel, recipe)

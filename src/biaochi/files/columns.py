@@ -101,8 +101,13 @@ class Observations:
 
     @classmethod
     def of(cls, panel: Panel) -> Observations:
-        """The observations of a panel."""
-        return cls(panel, *np.nonzero(~np.isnan(panel.values) | (panel.status != "")))
+        """The observations of a panel; a period or code without any has one empty cell, lest it be lost."""
+        said = np.array([bool(s) for s in panel.sources])[panel.source]
+        held = ~np.isnan(panel.values) | (panel.status != "") | said
+        if held.size:
+            held[~held.any(axis=(1, 2)), 0, 0] = True
+            held[0, 0, ~held.any(axis=(0, 1))] = True
+        return cls(panel, *np.nonzero(held))
 
     def __len__(self) -> int:
         return len(self.period)
@@ -142,7 +147,8 @@ class Observations:
     def told(self) -> tuple[bool, bool]:
         """Whether any status other than normal, and any source, is there to be told."""
         status = self.panel.status
-        return bool(((status != "A") & (status != "")).any()), any(self.panel.sources[i] for i in np.unique(self.panel.source))
+        usual = (status == "") | ((status == "A") & ~np.isnan(self.panel.values))
+        return not bool(usual.all()), any(self.panel.sources[i] for i in np.unique(self.panel.source))
 
 
 def data_columns(panel: Panel) -> dict[str, list[Any]]:

@@ -56,11 +56,11 @@ def _read_large(path: Path, name: str) -> Table | None:
         return None
     from biaochi.arrow import table_of
 
-    with path.open("rb") as f:
-        start = f.read(65_536)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start or start.lstrip(b"\xef\xbb\xbf").startswith(b"sep="):
+    raw = path.read_bytes()
+    start = raw[:65_536]
+    first = start.split(b"\n", 1)[0].decode("utf-8-sig", "replace").rstrip("\r")
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or not first.strip() or first.startswith("sep=") or "\r" in first or _odd(raw):
         return None
-    first = start.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
     header = [h.strip() for h in next(csv.reader([first], delimiter=_separator(first)[1]))]
     if len(set(header)) < len(header) or not all(header):
         return None
@@ -72,10 +72,30 @@ def _read_large(path: Path, name: str) -> Table | None:
             parse_options=arrow_csv.ParseOptions(delimiter=_separator(first)[1], ignore_empty_lines=False),
             convert_options=arrow_csv.ConvertOptions(column_types={h: pa.string() if _is_value(h) else text for h in header}, strings_can_be_null=False),
         )
-    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError):
+    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError, csv.Error):
         return None
-    strange = any(CONTROL.search(str(v)) for c in read.columns if pa.types.is_dictionary(c.type) for chunk in c.chunks for v in chunk.dictionary.to_pylist())
-    return None if strange else table_of(read, name, range(2, len(read) + 2))
+    lines = raw.count(b"\n") + (not raw.endswith(b"\n")) - 1
+    long = any(len(v) > LONGEST_CELL for c in read.columns if pa.types.is_dictionary(c.type) for chunk in c.chunks for v in chunk.dictionary.to_pylist())
+    return None if long or len(read) != lines else table_of(read, name, range(2, len(read) + 2))
+
+
+def _odd(raw: bytes) -> bool:
+    """Whether a file has control characters, or quotes that do not simply stand around a cell."""
+    return bool(_CONTROL_BYTES.search(raw)) or (b'"' in raw and (raw.count(b'"') % 2 == 1 or bool(_LOOSE_QUOTE.search(raw))))
+
+
+_CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LOOSE_QUOTE = re.compile(rb'"[^",;\t\r\n]*"[^",;\t\r\n]')
+
+
+def checked(table: Table) -> Table:
+    """The table, refused where a cell holds what no page or workbook could."""
+    found: list[Problem] = []
+    names = list(table.columns)
+    for i, cells in enumerate(zip(*table.columns.values(), strict=True)):
+        found.extend(_cell_problems(cells, names, table.place(i)))
+    refuse(found)
+    return table
 
 
 def _is_value(header: str) -> bool:

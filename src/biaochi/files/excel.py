@@ -13,7 +13,7 @@ import numpy as np
 
 from biaochi.errors import MissingExtra, Place, Problem, Text, refuse
 from biaochi.files.csv import assemble
-from biaochi.table import Table
+from biaochi.table import LONGEST_CELL, Table
 
 LARGEST_UNPACKED = 500_000_000
 """Bytes a workbook may unpack to."""
@@ -169,6 +169,21 @@ def letter(column: int) -> str:
     return out
 
 
+def _holds(file: str, title: str, columns: Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]) -> None:
+    """Refuse what a sheet cannot hold: more rows or columns than there are, texts too long."""
+    rows = max((len(c) for c in columns.values()), default=0)
+    if rows > 1_048_575 or len(columns) > 16_384:
+        what = Text(f"the sheet {title} would have {rows:,} rows and {len(columns):,} columns; a sheet holds 1,048,575 and 16,384.",
+                    f"工作表 {title} 将有 {rows:,} 行、{len(columns):,} 列；上限为 1,048,575 行、16,384 列。")  # fmt: skip
+        refuse([Problem("sheet-too-large", what, Text("Use Parquet or SDMX-CSV.", "请使用 Parquet 或 SDMX-CSV。"), Place(file, title))])
+    long = [(name, i + 1) for name, cells in columns.items() for i, v in enumerate(cells) if isinstance(v, str) and len(v) > LONGEST_CELL]
+    refuse(
+        Problem("cell-too-long", Text(f"a text is longer than the {LONGEST_CELL:,} characters a cell holds.", f"文本超过单元格上限 {LONGEST_CELL:,} 个字符。"),
+                Text("Shorten it, or use another format.", "请缩短，或改用其他格式。"), Place(file, title, i, name))
+        for name, i in long[:100]
+    )  # fmt: skip
+
+
 def exact_sheet() -> Any:
     """A kind of worksheet that writes numbers with all their digits; the library's own cuts them at 16."""
     from xlsxwriter.worksheet import Worksheet
@@ -190,6 +205,7 @@ def write_tables(path: str | Path, tables: Mapping[str, Mapping[str, Sequence[An
     with xlsxwriter.Workbook(str(path), {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
         head = book.add_format({"bold": True, "bottom": 1})
         for title, columns in tables.items():
+            _holds(str(path), title, columns)
             sheet = book.add_worksheet(title, exact_sheet())
             sheet.freeze_panes(1, 0)
             sheet.write_row(0, 0, list(columns), head)

@@ -81,7 +81,7 @@ def read_jsonstat(document: Mapping[str, Any], name: str) -> list[Table]:
     """
     try:
         return list(_tables(document, name))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as e:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as e:
         what = Text(f"the dataset does not fit JSON-stat 2.0 ({type(e).__name__}: {e}).", f"数据集不符合 JSON-stat 2.0（{type(e).__name__}：{e}）。")
         refuse([Problem("bad-jsonstat", what, Text("Write the file again.", "请重新生成该文件。"), Place(name))])
     raise AssertionError
@@ -92,35 +92,49 @@ def _tables(document: Mapping[str, Any], name: str) -> Iterator[Table]:
     labels = [_categories(document["dimension"][d]["category"]) for d in ids]
     if [len(c) for c in labels] != size:
         raise ValueError(f"size {size} against {[len(c) for c in labels]} categories")
+    if isinstance(document.get("value"), str):
+        raise ValueError("value is a text")
     values, status = (_cells(document.get(k), int(np.prod(size))) for k in ("value", "status"))
     extension = document.get("extension") or {}
     source = _cells(extension.get("source"), int(np.prod(size)))
     held = sorted({*values, *status})
     at = np.unravel_index(np.array(held, np.intp), size) if held else [np.empty(0, np.intp)] * len(ids)
-    columns: dict[str, list[Any]] = {_ours(d, document): [c[i] for i in np.asarray(k).tolist()] for d, c, k in zip(ids, labels, at, strict=True)}
+    named = _ours(ids, document)
+    columns: dict[str, list[Any]] = {n: [c[i] for i in np.asarray(k).tolist()] for n, c, k in zip(named, labels, at, strict=True)}
     columns["value"] = [values.get(i) for i in held]
     if status:
         columns["status"] = [status.get(i, "") for i in held]
     if source:
         columns["source"] = [source.get(i, "") for i in held]
-    yield Table(columns, name, "data", range(1, len(held) + 1))
+    yield Table(columns, name, "data", range(1, len(held) + 1), long=True)
     for sheet in ("framework", "units"):
         told: Columns | None = extension.get(sheet)
         if isinstance(told, Mapping) and "code" in told:
             yield Table(told, name, sheet, range(1, len(told["code"]) + 1))
 
 
-def _ours(dimension: str, document: Mapping[str, Any]) -> str:
-    """The header a dimension gets here: by its name, else by its role."""
-    for role, field in (("time", "period"), ("geo", "unit"), ("metric", "indicator")):
-        if dimension.lower() in COLUMNS[field] or dimension in document.get("role", {}).get(role, []):
-            return field
-    return dimension
+def _ours(ids: list[str], document: Mapping[str, Any]) -> list[str]:
+    """The header each dimension gets here: by its role, else by its name; others keep theirs, marked as dimensions."""
+    taken: dict[str, str] = {}
+    for role, kind in (("time", "period"), ("geo", "unit"), ("metric", "indicator")):
+        roles = [d for d in document.get("role", {}).get(role, []) if d in ids]
+        free = [d for d in ids if d not in taken.values()]
+        plain = [d for d in free if d.lower() in COLUMNS[kind]]
+        candidates = [d for d in roles if d in plain] or ([d for d in roles if d in free] if len(roles) == 1 else []) or ([] if roles else plain)
+        if len(candidates) > 1:
+            raise ValueError(f"several dimensions hold the {kind}: {', '.join(candidates)}")
+        taken |= {kind: candidates[0]} if candidates else {}
+    back = {d: kind for kind, d in taken.items()}
+    return [back.get(d, f"{d} (dimension)") for d in ids]
 
 
 def _categories(category: Mapping[str, Any]) -> list[str]:
     index = category.get("index") or list(category["label"])
-    return sorted(index, key=index.__getitem__) if isinstance(index, Mapping) else [str(i) for i in index]
+    if not isinstance(index, Mapping):
+        return [str(i) for i in index]
+    if sorted(index.values()) != list(range(len(index))):
+        raise ValueError(f"positions of categories are {sorted(index.values())[:5]}")
+    return sorted(index, key=index.__getitem__)
 
 
 def _cells(told: Any, n: int) -> dict[int, Any]:
@@ -129,5 +143,9 @@ def _cells(told: Any, n: int) -> dict[int, Any]:
         return {}
     if isinstance(told, str):
         return dict.fromkeys(range(n), told)
+    if not isinstance(told, Mapping) and len(told) == 1 and n > 1:  # one status for all
+        return dict.fromkeys(range(n), told[0])
+    if not isinstance(told, Mapping) and len(told) != n:
+        raise ValueError(f"{len(told)} entries for {n} cells")
     pairs = ((int(k), v) for k, v in told.items()) if isinstance(told, Mapping) else enumerate(told)
     return {k: v for k, v in pairs if v is not None and v != ""}

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from biaochi.errors import MissingExtra, Place, Problem, Text, UnknownName, refuse
+from biaochi.errors import BadInput, BadOption, MissingExtra, Place, Problem, Text, choose, refuse
 from biaochi.files.coinr import write_coinr
 from biaochi.files.columns import Columns, Observations, data_columns, framework_columns, toml_value, unit_columns
 from biaochi.files.excel import write_tables
 from biaochi.files.jsonstat import write_jsonstat
-from biaochi.files.project import Project
+from biaochi.files.project import Project, load
 from biaochi.files.sdmx.csv import write_sdmx_csv
 from biaochi.files.sdmx.json import write_sdmx_json, write_sdmx_json_structure
 from biaochi.files.sdmx.ml import write_sdmx_ml, write_sdmx_ml_structure
 from biaochi.recipe import Recipe
+from biaochi.units import Unit
 
 Files = Mapping[str, str | dict[str, str]]
 """Which file holds framework, units and data."""
+
+
+def _file_name(name: str) -> str:
+    """A project's name as the name of a file."""
+    return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", name)[:80] or "project"
 
 
 def _csv(project: Project, folder: Path) -> Files:
@@ -91,7 +98,7 @@ def _excel(project: Project, folder: Path) -> Files:
         "Data": data_columns(project.panel),
         "Recipe": settings_columns(project),
     }
-    write_tables(folder / f"{project.name}.xlsx", tables)
+    write_tables(folder / f"{_file_name(project.name)}.xlsx", tables)
     return {}
 
 
@@ -115,18 +122,21 @@ def save(project: Project, folder: str | Path, form: str = "csv") -> list[Path]:
     Returns
     -------
     list of Path
-        The files written. Reading them gives the same framework, panel and recipe, to the bit. Published scores and boundaries
-        are not part of these formats and are not written.
+        The files written. Reading them gives the same framework, panel and recipe, to the bit: this is tried before anything
+        is put in place. Published scores and boundaries are not part of these formats and are not written.
 
     Raises
     ------
     UnknownName
         If there is no such format.
     BadInput
-        If the folder has anything in it.
+        If the folder has anything in it, or the project has what cannot be written and read back in this format.
     """
-    if form not in WRITERS:
-        raise UnknownName(Text("format", "格式"), form, WRITERS)
+    choose(Text("format", "格式"), form, WRITERS)
+    if not isinstance(project, Project):
+        raise BadOption(
+            "save", f"needs a project, such as biaochi.load('asem'); got {project!r:.80}.", f"save 需要项目，如 biaochi.load('asem')；得到 {project!r:.80}。"
+        )
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = Text("the folder is not empty.", "文件夹不为空。") if folder.is_dir() else Text("a file of this name is in the way.", "存在同名文件。")
@@ -136,10 +146,46 @@ def save(project: Project, folder: str | Path, form: str = "csv") -> list[Path]:
         told = WRITERS[form](project, Path(scratch))
         if told:
             (Path(scratch) / "biaochi.toml").write_text(_toml(project, told), encoding="utf-8", newline="\n")
+        written = next(Path(scratch).glob("*.xlsx"), Path(scratch)) if not told else Path(scratch)
+        refuse(_lost(project, written, form))
         folder.mkdir(exist_ok=True)
         for made in sorted(Path(scratch).iterdir()):
             os.replace(made, folder / made.name)
     return sorted(folder.iterdir())
+
+
+def _lost(project: Project, written: Path, form: str) -> Iterator[Problem]:
+    """What does not come back from the files as it went in."""
+    fix = Text("Take it out, or choose another format.", "请删除，或另选格式。")
+    try:
+        again = load(written)
+    except BadInput as e:
+        for p in e.problems[:100]:
+            what = Text(f"{form} cannot hold this project: {p.what.en}", f"{form} 无法容纳该项目：{p.what.zh}")
+            yield Problem("cannot-hold", what, fix, p.place)
+        return
+    a, b = project.panel, again.panel
+    parts = {
+        Text("the framework", "指标体系"): project.framework.to_dict() == again.framework.to_dict(),
+        Text("the units", "单位"): {u.code: _unit(u) for u in a.units} == {u.code: _unit(u) for u in b.units},
+        Text("the data", "数据"): (a.periods, a.codes, a.fingerprint) == (b.periods, b.codes, b.fingerprint),
+        Text("the recipe", "方案"): project.recipe.fingerprint == again.recipe.fingerprint,
+        Text("title and notice", "标题与说明"): [_plain(t) for t in (project.title, project.notice)] == [_plain(t) for t in (again.title, again.notice)],
+    }
+    for name, kept in parts.items():
+        if not kept:
+            what = Text(f"{name.en} would not come back from {form} as it is (spaces at ends, words for missing values, or numbers that no cell holds?).",
+                        f"{name.zh}无法经 {form} 原样读回（首尾空格、表示缺失的文字，或单元格无法容纳的数？）。")  # fmt: skip
+            yield Problem("cannot-hold", what, fix)
+
+
+def _unit(u: Unit) -> tuple[Any, ...]:
+    return u.code, u.name_en, u.name_zh, u.parent or None, u.ranked, tuple(sorted((g, v) for g, v in u.groups if v))
+
+
+def _plain(t: Text) -> tuple[str, str]:
+    """A text as it counts: one language stands for the other."""
+    return t.en or t.zh, t.zh or t.en
 
 
 def _notice(project: Project) -> dict[str, str]:

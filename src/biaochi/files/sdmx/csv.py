@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from biaochi.errors import Problem, Text, refuse
 from biaochi.files.columns import Observations
 from biaochi.files.sdmx.model import AGENCY, ATTRIBUTES, DIMENSIONS, FLOW, VERSION, escape, unescape
+from biaochi.method import Array
 from biaochi.panel import Panel
 from biaochi.table import MANY, Table
 
@@ -86,11 +87,36 @@ def from_sdmx_csv(table: Table) -> Table:
     )  # fmt: skip
     labelled = any(":" in c for c in table.columns)
     kept = {c: name for c, name in ids.items() if name not in ("STRUCTURE", "STRUCTURE_ID", "STRUCTURE_NAME", "DATAFLOW", "ACTION")}
+    twice = [c for c, name in kept.items() if list(kept.values()).count(name) > 1]
+    refuse(
+        Problem("duplicate-header", Text(f"the column {c!r} stands twice.", f"列 {c!r} 重复。"), Text("Delete one.", "请删除其一。"), table.place(None, c))
+        for c in twice[:1]
+    )
     if table.coded is None or labelled:
         columns = {name: [_bare(v, labelled, name) for v in table.columns[c]] for c, name in kept.items()}
-        return Table(columns, table.file, "data", table.rows)
+        return Table(columns, table.file, "data", table.rows, long=True)
     coded, back = table.coded, {name: c for c, name in kept.items()}
-    return Table({name: table.columns[c] for c, name in kept.items()}, table.file, "data", table.rows, coded=lambda n: _decoded(coded(back[n]), n), values=lambda n: table.values(back[n]) if table.values else None)  # fmt: skip
+    cells = {name: _Unescaped(table.columns[c]) if name in DIMENSIONS[:2] else table.columns[c] for c, name in kept.items()}
+    values = table.values
+
+    def numbers(n: str) -> Array | None:
+        return values(back[n]) if values else None
+
+    return Table(cells, table.file, "data", table.rows, coded=lambda n: _decoded(coded(back[n]), n), values=numbers, long=True)
+
+
+class _Unescaped(Sequence[Any]):
+    """Identifiers as the codes they stand for, cell by cell."""
+
+    def __init__(self, cells: Sequence[Any]) -> None:
+        self._cells = cells
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def __getitem__(self, i: Any) -> Any:
+        got = self._cells[i]
+        return [unescape(str(v)) for v in got] if isinstance(i, slice) else unescape(str(got))
 
 
 def _decoded(read: tuple[Sequence[Any], NDArray[np.intp]] | None, name: str) -> tuple[Sequence[Any], NDArray[np.intp]] | None:

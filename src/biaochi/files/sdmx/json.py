@@ -24,6 +24,7 @@ from biaochi.files.sdmx.model import (
     CodeList,
     code_lists,
     escape,
+    no_change,
     table_of_codes,
     unescape,
     urn,
@@ -177,7 +178,7 @@ def read_sdmx_json(document: Any, name: str) -> list[Table]:
             tables = list(_from_data(data, name))
         elif data.get("codelists"):
             tables = list(_from_lists(data, name))
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as e:
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as e:
         what = Text(f"the message does not fit SDMX-JSON ({type(e).__name__}: {e}).", f"消息不符合 SDMX-JSON（{type(e).__name__}：{e}）。")
         refuse([Problem("bad-sdmx", what, Text("Write the file again.", "请重新生成该文件。"), Place(name))])
     if not tables:
@@ -192,10 +193,11 @@ def read_sdmx_json(document: Any, name: str) -> list[Table]:
 def _from_data(data: Mapping[str, Any], name: str) -> Iterator[Table]:
     structures = data.get("structures") or [data["structure"]]
     rows: list[dict[str, Any]] = []
+    refuse(no_change((str(one.get("action", "")) for one in data["dataSets"]), name))
     for one in data["dataSets"]:
         rows += _rows(one, structures[one.get("structure", 0)])
     ids = list(dict.fromkeys(k for r in rows for k in r))
-    yield Table({c: [_cell(r.get(c), c) for r in rows] for c in ids}, name, "data", range(1, len(rows) + 1))
+    yield Table({c: [_cell(r.get(c), c) for r in rows] for c in ids}, name, "data", range(1, len(rows) + 1), long=True)
     structure = structures[0]
     for d in _every_dimension(structure):
         sheet = next((s for s, f in (("units", "unit"), ("framework", "indicator")) if d["id"].lower() in COLUMNS[f]), None)
@@ -217,18 +219,31 @@ def _rows(one: Mapping[str, Any], structure: Mapping[str, Any]) -> Iterator[dict
     dims, attributes = structure["dimensions"], structure.get("attributes", {})
     measures = [m["id"] for m in structure.get("measures", {}).get("observation", [])] or ["OBS_VALUE"]
     fixed = {d["id"]: _said(d, 0) for d in dims.get("dataSet", [])} | _attached(attributes.get("dataSet", []), one.get("attributes", []))
+    fixed |= {c["id"]: _said(c, 0) for c in attributes.get("dataSet", []) if c["id"] not in fixed and len(c.get("values", [])) == 1}
+    usual = {c["id"]: c["default"] for level in ("series", "observation", "dimensionGroup") for c in attributes.get(level, []) if "default" in c}
+    order = [d["id"] for d in sorted(_every_dimension(structure), key=lambda d: d.get("keyPosition", 0))]
+    groups = [(key.split(":"), _attached(attributes.get("dimensionGroup", []), told)) for key, told in (one.get("dimensionGroupAttributes") or {}).items()]
     series = one.get("series") or {"": {"observations": one.get("observations", {})}}
     for key, inside in series.items():
-        at = {d["id"]: _said(d, int(i)) for d, i in zip(dims.get("series", []), key.split(":"), strict=True)} if key else {}
-        shared = {**fixed, **at, **_attached(attributes.get("series", []), inside.get("attributes", []))}
+        at = {d["id"]: (d, int(i)) for d, i in zip(dims.get("series", []), key.split(":"), strict=True)} if key else {}
+        shared = {**usual, **fixed, **_attached(attributes.get("series", []), inside.get("attributes", []))}
         for place, told in inside["observations"].items():
-            here = {d["id"]: _said(d, int(i)) for d, i in zip(dims["observation"], place.split(":"), strict=True)}
+            here = {**at, **{d["id"]: (d, int(i)) for d, i in zip(dims["observation"], place.split(":"), strict=True)}}
+            grouped = {k: v for keys, more in groups if _inside(keys, order, here) for k, v in more.items()}
             values = dict(zip(measures, told, strict=False))
-            yield {**shared, **here, **values, **_attached(attributes.get("observation", []), told[len(measures) :])}
+            named = {d: _said(c, i) for d, (c, i) in here.items()}
+            yield {**shared, **grouped, **named, **values, **_attached(attributes.get("observation", []), told[len(measures) :])}
+
+
+def _inside(keys: Sequence[str], order: Sequence[str], here: Mapping[str, tuple[Any, int]]) -> bool:
+    """Whether an observation is one of a group, told by positions of its dimensions; an empty one stands for any."""
+    return all(not k or (d in here and int(k) == here[d][1]) for k, d in zip(keys, order, strict=False))
 
 
 def _said(component: Mapping[str, Any], i: int) -> Any:
     """The i-th value of a component: its id, or the value itself where it has none."""
+    if i < 0:
+        raise IndexError(f"position {i}")
     value = component["values"][i]
     return value.get("id", value.get("value", value.get("start"))) if isinstance(value, Mapping) else value
 

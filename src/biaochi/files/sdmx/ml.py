@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape as text_of
+from xml.sax.saxutils import escape as xml_escape
 from xml.sax.saxutils import quoteattr
 
 from biaochi.cells import COLUMNS
@@ -27,6 +30,7 @@ from biaochi.files.sdmx.model import (
     CodeList,
     code_lists,
     escape,
+    no_change,
     table_of_codes,
     unescape,
     urn,
@@ -38,6 +42,11 @@ from biaochi.units import Unit
 
 _NS = "http://www.sdmx.org/resources/sdmxml/schemas/v3_0/"
 _FLOW_NS = f"{urn('Dataflow', FLOW)}:ObsLevelDim:AllDimensions"
+
+
+def text_of(text: str) -> str:
+    """Text as it stands in an element; a carriage return would come back as a line feed."""
+    return xml_escape(text, {"\r": "&#13;"})
 
 
 def _header(ident: str, more: str = "") -> str:
@@ -166,9 +175,9 @@ def read_sdmx_ml(path: Path, name: str) -> list[Table]:
     """
     _no_entities(path, name)
     try:
-        rows, lists, enumerated = _walk(path)
-    except ElementTree.ParseError as e:
-        row = e.position[0] if e.position else None
+        (rows, lists, enumerated), actions = _walk(path)
+    except (ElementTree.ParseError, ValueError, LookupError) as e:
+        row = e.position[0] if isinstance(e, ElementTree.ParseError) and e.position else None
         refuse(
             [
                 Problem(
@@ -179,13 +188,14 @@ def read_sdmx_ml(path: Path, name: str) -> list[Table]:
                 )
             ]
         )
+    refuse(no_change(actions, name))
     tables = []
     if rows:
         ids = list(dict.fromkeys(k for r in rows for k in r))
         columns = {c: [unescape(r.get(c, "")) if c in DIMENSIONS[:2] else r.get(c, "") for r in rows] for c in ids}
-        tables.append(Table(columns, name, "data", range(1, len(rows) + 1)))
-    for sheet, field, usual in (("framework", "indicator", "CL_INDICATOR"), ("units", "unit", "CL_UNIT")):
-        wanted = next((enumerated[d] for d in enumerated if d.lower() in COLUMNS[field]), usual)
+        tables.append(Table(columns, name, "data", range(1, len(rows) + 1), long=True))
+    for sheet, kind, usual in (("framework", "indicator", "CL_INDICATOR"), ("units", "unit", "CL_UNIT")):
+        wanted = next((enumerated[d] for d in enumerated if d.lower() in COLUMNS[kind]), usual)
         if wanted in lists:
             tables.append(table_of_codes(lists[wanted], name, sheet))
     if not tables:
@@ -195,42 +205,112 @@ def read_sdmx_ml(path: Path, name: str) -> list[Table]:
 
 
 def _no_entities(path: Path, name: str) -> None:
-    with path.open("rb") as f:
-        start = f.read(4096)
-    if b"<!DOCTYPE" in start or b"<!ENTITY" in start:
+    raw = path.read_bytes()
+    if any(word.encode(code) in raw for word in ("<!DOCTYPE", "<!ENTITY") for code in ("utf-8", "utf-16-le", "utf-16-be")):
         what = Text("the file declares a document type; SDMX has none, and entities can be harmful.", "文件声明了文档类型；SDMX 不使用，且实体可能有害。")
         refuse([Problem("bad-xml", what, Text("Remove the DOCTYPE line.", "请删除 DOCTYPE 声明。"), Place(name))])
+
+
+def _source(path: Path) -> Any:
+    """The file as the parser takes it: decoded here, where its encoding is one the parser does not know."""
+    with path.open("rb") as f:
+        told = re.match(rb"""<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["']""", f.read(200))
+    encoding = told[1].decode().lower() if told else "utf-8"
+    return str(path) if encoding in ("utf-8", "utf-16", "us-ascii", "iso-8859-1") else io.StringIO(path.read_text(encoding=encoding))
 
 
 Found = tuple[list[dict[str, str]], dict[str, list[Code]], dict[str, str]]
 
 
-def _walk(path: Path) -> Found:
-    """Observations, code lists by id, and the code list of each dimension."""
-    rows: list[dict[str, str]] = []
-    lists: dict[str, list[Code]] = {}
-    enumerated: dict[str, str] = {}
-    series: dict[str, str] = {}
-    for event, e in ElementTree.iterparse(str(path), ("start", "end")):
+@dataclass
+class _Message:
+    """What was met on the way through a message."""
+
+    rows: list[dict[str, str]] = field(default_factory=list)
+    lists: dict[str, list[Code]] = field(default_factory=dict)
+    enumerated: dict[str, str] = field(default_factory=dict)
+    series: dict[str, str] = field(default_factory=dict)
+    fixed: dict[str, str] = field(default_factory=dict)
+    """Attributes of the data set."""
+    groups: list[dict[str, str]] = field(default_factory=list)
+    """Attributes of groups of observations, with the dimensions that make the group."""
+    actions: set[str] = field(default_factory=set)
+
+
+def _walk(path: Path) -> tuple[Found, set[str]]:
+    """Observations with all attributes that concern them, code lists by id, the code list of each dimension; actions."""
+    m = _Message()
+    above: list[str] = []
+    for event, e in ElementTree.iterparse(_source(path), ("start", "end")):
         tag = _local(e.tag)
         if event == "start":
+            above.append(tag)
             if tag == "Series":
-                series = dict(_attributes(e))
+                m.series = dict(_attributes(e))
+            elif tag == "DataSet":
+                m.fixed |= {k: v for k, v in _attributes(e) if k not in _OF_DATASET}
+            m.actions |= {v for k, v in e.attrib.items() if _local(k) == "action"}
             continue
-        if tag == "SeriesKey":
-            series |= dict(_values(e))
-        elif tag == "Obs":
-            rows.append({**series, **_observation(e)})
+        above.pop()
+        _ended(m, tag, e, above[-1] if above else "")
+    return (_spread(m), m.lists, m.enumerated), m.actions
+
+
+_OF_DATASET = frozenset({"structureRef", "setID", "action", "validFromDate", "validToDate", "reportingBeginDate", "reportingEndDate", "publicationYear", "publicationPeriod", "dataScope", "dataProviderSchemeAgencyId", "dataProviderSchemeId", "dataProviderID", "dataflowID", "dataflowAgencyID", "keyFamilyURI", "datasetID"})  # fmt: skip
+"""Attributes of a data set that say nothing of its observations."""
+
+
+def _ended(m: _Message, tag: str, e: Any, parent: str) -> None:
+    """An element is complete."""
+    match tag, parent:
+        case "DataSetAction", _:
+            m.actions.add((e.text or "").strip())
+        case ("SeriesKey", _) | ("Attributes", "Series"):
+            m.series |= dict(_values(e))
+        case "Attributes", "DataSet":
+            m.fixed |= dict(_values(e))
+        case "Comp", "Series":
+            m.series |= _component(e)
+        case "Obs", _:
+            m.rows.append({**m.series, **_observation(e)})
             e.clear()
-        elif tag == "Series":
-            series = {}
+        case "Series", _:
+            m.series = {}
             e.clear()
-        elif tag == "Codelist":
-            lists[e.get("id", "")] = [_read_code(c) for c in e if _local(c.tag) == "Code"]
-            e.clear()
-        elif tag == "Dimension":
-            enumerated |= dict(_enumeration(e))
-    return rows, lists, enumerated
+        case (("Group" | "SiblingGroup" | "Atts"), ("DataSet" | "Group")):
+            m.groups.append({**dict(_attributes(e)), **dict(_values(e)), **{k: v for c in e if _local(c.tag) == "Comp" for k, v in _component(c).items()}})
+        case (("Codelist" | "Dimension"), _):
+            _structure(m, tag, e)
+
+
+def _structure(m: _Message, tag: str, e: Any) -> None:
+    """A code list, or the code list of a dimension."""
+    if tag == "Codelist":
+        m.lists[e.get("id", "")] = [_read_code(c) for c in e if _local(c.tag) == "Code"]
+        e.clear()
+    else:
+        m.enumerated |= dict(_enumeration(e))
+
+
+def _component(e: Any) -> dict[str, str]:
+    """A component written as an element."""
+    return {e.get("id", ""): next((v.text or "" for v in e if _local(v.tag) == "Value"), e.get("value", ""))}
+
+
+def _spread(m: _Message) -> list[dict[str, str]]:
+    """Observations with the attributes of their data set and groups."""
+    met = {k for r in m.rows for k in r}
+    by_key: dict[tuple[str, ...], dict[tuple[str, ...], dict[str, str]]] = {}
+    for g in m.groups:
+        key = tuple(sorted(k for k in g if k in met))
+        by_key.setdefault(key, {}).setdefault(tuple(g[k] for k in key), {}).update({k: v for k, v in g.items() if k not in met})
+    if not m.fixed and not by_key:
+        return m.rows
+    out = []
+    for r in m.rows:
+        more = [by_key[key].get(tuple(r.get(k, "") for k in key), {}) for key in by_key]
+        out.append({**m.fixed, **{k: v for x in more for k, v in x.items()}, **r})
+    return out
 
 
 def _local(tag: str) -> str:
@@ -256,6 +336,8 @@ def _observation(e: Any) -> dict[str, str]:
             out["OBS_VALUE"] = part.get("value", "")
         elif tag in ("ObsKey", "Attributes"):
             out |= dict(_values(part))
+        elif tag == "Comp":
+            out |= _component(part)
     return out
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from biaochi.cells import STATUSES
-from biaochi.errors import Text
+from biaochi.errors import Place, Problem, Text
 from biaochi.files.columns import Columns, framework_columns, unit_columns
 from biaochi.framework import Framework
 from biaochi.table import Table
@@ -105,3 +105,11 @@ def escape(code: str) -> str:
 def unescape(identifier: str) -> str:
     """The code an identifier stands for; others' identifiers come back as they are."""
     return re.sub(r"\$([0-9A-F]+)\$", lambda m: chr(int(m[1], 16)) if int(m[1], 16) < 0x110000 else m[0], identifier)
+
+
+def no_change(actions: Iterable[str], name: str) -> Iterator[Problem]:
+    """The problem of a message that deletes or replaces observations somewhere else."""
+    wrong = sorted({a for a in actions if a.strip().lower() in ("delete", "replace", "d", "r")})
+    if wrong:
+        what = Text(f"the action {wrong[0]!r} changes data elsewhere.", f"动作 {wrong[0]!r} 针对他处数据。")
+        yield Problem("sdmx-action", what, Text("Give a message of action Information or Append.", "请提供动作为 Information 或 Append 的消息。"), Place(name))
