@@ -254,6 +254,77 @@ def test_bad_messages_are_refused_in_words(tmp_path, name):
     assert e.value.problems[0].place.file == name
 
 
+ABOVE = {
+    "dataset.xml": '<m xmlns="urn:m"><DataSet UNIT_MULT="6"><Obs REF_AREA="X" INDICATOR="i" TIME_PERIOD="2022" OBS_VALUE="1"/></DataSet></m>',
+    "group.xml": '<m><DataSet><Group REF_AREA="X" UNIT_MULT="6"/><Obs REF_AREA="X" INDICATOR="i" TIME_PERIOD="2022" OBS_VALUE="1"/></DataSet></m>',
+    "generic.xml": '<m><DataSet><Series><SeriesKey><Value id="REF_AREA" value="X"/><Value id="INDICATOR" value="i"/></SeriesKey><Attributes><Value id="UNIT_MULT" value="6"/></Attributes>'
+    '<Obs><ObsDimension value="2022"/><ObsValue value="1"/></Obs></Series></DataSet></m>',
+    "comp.xml": '<m><DataSet><Obs REF_AREA="X" INDICATOR="i" TIME_PERIOD="2022" OBS_VALUE="1"><Comp id="UNIT_MULT"><Value>6</Value></Comp></Obs></DataSet></m>',
+    "group.json": '{"structure":{"dimensions":{"observation":[{"id":"REF_AREA","values":[{"id":"X"}]},{"id":"INDICATOR","values":[{"id":"i"}]},{"id":"TIME_PERIOD","values":[{"id":"2022"}]}]},'
+    '"attributes":{"dimensionGroup":[{"id":"UNIT_MULT","values":[{"id":"6"}]}]}},"dataSets":[{"observations":{"0:0:0":[1]},"dimensionGroupAttributes":{"0::":[0]}}]}',
+    "default.json": '{"structure":{"dimensions":{"observation":[{"id":"REF_AREA","values":[{"id":"X"}]},{"id":"INDICATOR","values":[{"id":"i"}]},{"id":"TIME_PERIOD","values":[{"id":"2022"}]}]},'
+    '"attributes":{"observation":[{"id":"UNIT_MULT","default":"6"}]}},"dataSets":[{"observations":{"0:0:0":[1]}}]}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ABOVE)
+def test_attributes_above_observations_are_not_passed_over(tmp_path, name):
+    """A unit multiplier of the data set, of a group or of a series: an error, unless one says to ignore it."""
+    (tmp_path / name).write_text(ABOVE[name])
+    with pytest.raises(BadInput, match="UNIT_MULT"):
+        biaochi.read_panel(tmp_path / name)
+    assert biaochi.read_panel(tmp_path / name, ignore=["UNIT_MULT"]).values.tolist() == [[[1.0]]]
+
+
+REFUSED = {
+    "delete.xml": ('<m><DataSet action="Delete"><Obs REF_AREA="X" INDICATOR="i" TIME_PERIOD="2022" OBS_VALUE="1"/></DataSet></m>', "sdmx-action"),
+    "replace.json": ('{"structure":{"dimensions":{"observation":[]}},"dataSets":[{"action":"Replace","observations":{}}]}', "sdmx-action"),
+    "wide.xml": ('<m><DataSet><Obs REF_AREA="X" TIME_PERIOD="2022" OBS_VALUE="1" SEX="1"/></DataSet></m>', "missing-column"),
+    "two.json": ('{"class":"dataset","id":["geo","ref_area","indicator","time"],"size":[1,1,1,1],"dimension":{"geo":{"category":{"index":["a"]}},"ref_area":{"category":{"index":["b"]}},'
+                 '"indicator":{"category":{"index":["i"]}},"time":{"category":{"index":["2022"]}}},"role":{"geo":["geo","ref_area"]},"value":[1]}', "unknown-column"),
+    "short.json": ('{"class":"dataset","id":["geo","indicator","time"],"size":[2,1,2],"role":{"geo":["geo"],"metric":["indicator"],"time":["time"]},"dimension":{"geo":{"category":{"index":["a","b"]}},'
+                   '"indicator":{"category":{"index":["i"]}},"time":{"category":{"index":["2022","2023"]}}},"value":[1,2]}', "bad-jsonstat"),
+    "control.json": ('{"class":"dataset","id":["geo","indicator","time"],"size":[1,1,1],"role":{"geo":["geo"],"metric":["indicator"],"time":["time"]},"dimension":{"geo":{"category":{"index":["a\\u0001"]}},'
+                     '"indicator":{"category":{"index":["i"]}},"time":{"category":{"index":["2022"]}}},"value":[1]}', "control-character"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_could_be_misread_is_refused(tmp_path, name):
+    content, kind = REFUSED[name]
+    (tmp_path / name).write_text(content)
+    with pytest.raises(BadInput) as e:
+        biaochi.read_panel(tmp_path / name)
+    assert kind in {p.kind for p in e.value.problems}
+
+
+def test_a_chinese_encoding_of_xml_is_read(tmp_path):
+    text = '<?xml version="1.0" encoding="GB18030"?><m><DataSet><Obs REF_AREA="太原" INDICATOR="i" TIME_PERIOD="2022" OBS_VALUE="1"/></DataSet></m>'
+    (tmp_path / "g.xml").write_bytes(text.encode("gb18030"))
+    assert [u.code for u in biaochi.read_panel(tmp_path / "g.xml").units] == ["太原"]
+
+
+@pytest.mark.parametrize("form", ALL)
+def test_periods_and_indicators_without_values_are_kept(tmp_path, form):
+    framework = Framework([Node("top"), Node("a", "top"), Node("b", "top"), Node("c", series=True)])
+    data = {"unit": ["x", "y", "x", "y"], "period": ["2021", "2021", "2022", "2022"], "a": [None, None, 1.0, 2.0], "b": [None, None, 3.0, 4.0], "c": [None] * 4}
+    project = biaochi.Project("p", biaochi.errors.Text("t", "t"), biaochi.errors.Text("", ""), framework, Panel.of(data), Recipe())
+    written = biaochi.save(project, tmp_path / "o", form)
+    same(project, biaochi.load(written[0] if form == "excel" else tmp_path / "o"))
+
+
+@pytest.mark.parametrize("form", ALL)
+def test_what_a_format_cannot_hold_is_refused_and_nothing_stays(tmp_path, form):
+    """A name that is a word for "missing" would come back empty."""
+    framework = Framework([Node("top"), Node("a", "top", name_en="NA")])
+    project = biaochi.Project(
+        "p", biaochi.errors.Text("t", "t"), biaochi.errors.Text("", ""), framework, Panel.of({"unit": ["x", "y"], "a": [1.0, 2.0]}, period="2022"), Recipe()
+    )
+    with pytest.raises(BadInput, match="the framework would not come back"):
+        biaochi.save(project, tmp_path / "o", form)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_saving_over_something_is_refused(tmp_path):
     (tmp_path / "x").write_text("mine")
     with pytest.raises(BadInput, match="not empty"):
@@ -367,6 +438,20 @@ def test_faults_of_a_coin_tool_workbook_are_named(tmp_path):
     assert [(p.kind, p.place.row, p.place.column) for p in e.value.problems] == [("percent-sign", 17, "G (Ind.03)")]
 
 
+def test_cells_that_show_errors_and_odd_goalposts_are_refused(tmp_path):
+    def spoil(database, framework):
+        database["E17"] = "#DIV/0!"
+        database["F18"] = "=1+1"
+        database["G9"], database["G10"] = 100, 0
+        database["H8"] = "#REF!"
+
+    coin_tool(tmp_path / "bad.xlsx", spoil=spoil)
+    with pytest.raises(BadInput) as e:
+        biaochi.read_cointool(tmp_path / "bad.xlsx", period="2020")
+    told = {(p.kind, p.place.row, p.place.column) for p in e.value.problems}
+    assert told >= {("spreadsheet-error", 17, "E"), ("formula-cell", 18, "F"), ("bad-goalposts", 9, "G"), ("spreadsheet-error", 8, "H")}
+
+
 def test_an_empty_column_shifts_nothing(tmp_path):
     """COINr drops empty columns and then takes names by count: all after it are misnamed."""
 
@@ -459,6 +544,21 @@ def test_large_tables_read_by_column_are_those_read_by_cell(tmp_path):
     assert head[:4] == ["STRUCTURE", "STRUCTURE_ID", "ACTION", "REF_AREA"]
     assert first[:6] == ["dataflow", "BIAOCHI:PANEL(1.0.0)", "I", "00000", "i00", "2000"]
     assert float(first[6]) == slow.values[0, 0, 0]
+
+
+def test_odd_large_files_go_to_the_careful_reader(tmp_path, monkeypatch):
+    """An empty first line, a quote that is not closed, ignored columns: as for small files."""
+    monkeypatch.setattr("biaochi.files.csv.LARGE", 0)
+    (tmp_path / "blank.csv").write_text("\nunit,period,indicator,value\n00001,2020,i00,1\n")
+    assert [u.code for u in biaochi.read_panel(tmp_path / "blank.csv").units] == ["00001"]
+    (tmp_path / "quote.csv").write_text('unit,period,indicator,value,source\na,2020,i,1,"x\nb,2020,i,2,y\n')
+    with pytest.raises(BadInput, match="quotes"):
+        biaochi.read_panel(tmp_path / "quote.csv")
+    (tmp_path / "nan.csv").write_text("unit,period,indicator,value\na,2020,i,NAN\nb,2020,i,1\n")
+    with pytest.raises(BadInput, match="NAN"):
+        biaochi.read_panel(tmp_path / "nan.csv")
+    (tmp_path / "s.csv").write_text("STRUCTURE,STRUCTURE_ID,ACTION,REF_AREA,INDICATOR,TIME_PERIOD,OBS_VALUE,UNIT_MULT\ndataflow,A:B(1),I,$592A$1,i,2022,1,6\n")
+    assert [u.code for u in biaochi.read_panel(tmp_path / "s.csv", ignore=["UNIT_MULT"]).units] == ["太1"]
 
 
 @pytest.mark.parametrize(

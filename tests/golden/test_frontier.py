@@ -272,3 +272,68 @@ def test_a_unit_no_weights_can_serve_is_named_with_the_reason():
     assert "u000" in got.notices[0].en
     assert "i0" in got.notices[0].en
     assert not np.isnan(got.scores[1:]).any()
+
+
+@pytest.mark.parametrize("seed", [0, 2, 4])
+def test_data_of_few_levels_do_not_stop_the_method(seed):
+    """0 and 1 only: every vertex is degenerate."""
+    y = np.random.default_rng([300, 20, 2, seed]).integers(0, 2, (300, 20)).astype(float)
+    got = forms.radial(y, y)
+    some = range(0, 300, 25)
+    np.testing.assert_allclose(got.scores[list(some)], [1 / best(np.zeros(20), y[k], y, None, y[k], np.zeros(20)) for k in some], rtol=1e-8)
+
+
+def reference(y: np.ndarray, extra: list[float]) -> biaochi.Result:
+    codes = [f"u{k}" for k in range(len(y))] + ["z"]
+    rows = np.vstack([y, extra])
+    framework = Framework([Node("top"), *(Node(f"i{j}", "top") for j in range(y.shape[1]))])
+    units = {"code": codes, "ranked": ["yes"] * len(y) + ["no"]}
+    return biaochi.run(
+        framework, Panel.of({"unit": codes, **{f"i{j}": rows[:, j].tolist() for j in range(y.shape[1])}}, period="2024", units=units), Recipe(normalise="none")
+    )
+
+
+SMALL = np.array([[5.0, 5, 1], [3, 3, 3], [1, 2, 5], [4, 1, 2]])
+
+
+def test_a_reference_unit_disturbs_nobody():
+    plain = biaochi.frontier(index(SMALL)).scores
+    np.testing.assert_allclose(biaochi.frontier(reference(SMALL, [1e12, 1, 1])).scores[:4], plain, rtol=1e-9)
+    assert biaochi.frontier(reference(SMALL, [20, 20, 20])).scores[-1] > 1
+    assert biaochi.frontier(reference(SMALL, [20, 20, 20]), form="directional", direction="mean").scores[-1] == np.inf
+
+
+def test_units_without_scores_and_units_of_zeros():
+    got = biaochi.frontier(index(np.array([[5.0, 5], [3, 3], [np.nan, np.nan]])))
+    assert np.isnan(got.scores[2])
+    assert "u002" in got.notices[-1].en
+    zeros = np.vstack([SMALL, np.zeros(3)])
+    for form in ("radial", "directional", "nonradial"):
+        assert biaochi.frontier(index(zeros), form=form).scores[-1] == 0
+    assert biaochi.frontier(index(zeros), sample=3).scores[-1] == 0
+
+
+def test_limits_hold_at_any_scale_of_the_inputs():
+    by = np.array([1, 1e8, 1e-8])
+    limits = Limits(weights={f"i{j}": (0.05 / by[j], 1 / by[j]) for j in range(3)})
+    small = biaochi.frontier(index(SMALL), limits=Limits(weights={"*": (0.05, 1)}))
+    np.testing.assert_allclose(biaochi.frontier(index(SMALL * by), limits=limits).scores, small.scores, rtol=1e-7)
+
+
+def test_directions_of_zeros_under_limits_of_shares():
+    for direction in ("potential", {"i2": 1.0}):
+        got = biaochi.frontier(index(SMALL), form="directional", direction=direction, limits=Limits(shares={"*": (0, 0.5)}))
+        assert not np.isnan(got.scores).all()
+
+
+def test_common_weights_are_no_better_than_the_units_own():
+    got = biaochi.common_weights(index(SMALL), limits=Limits(shares={"*": (0.25, 0.45)}))
+    assert (got.scores <= got.own + 1e-9).all()
+    with pytest.raises(BadOption, match="above 0"):
+        biaochi.common_weights(index(0 * SMALL))
+
+
+def test_a_child_nobody_has_takes_no_share():
+    y = np.where(np.arange(3) == 2, np.nan, SMALL)
+    got = AGGREGATORS["bod"].kernel(y, np.ones(3), low=0.5)
+    np.testing.assert_allclose(got, AGGREGATORS["bod"].kernel(SMALL[:, :2], np.ones(2), low=0.5))

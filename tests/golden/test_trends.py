@@ -377,3 +377,84 @@ def test_many_results_side_by_side(asem):
         biaochi.compare(asem, flat)
     with pytest.raises(biaochi.UnknownName, match="nominal"):
         biaochi.compare_many({"nominal": asem}, base="nominl")
+
+
+# --- what a second look found --------------------------------------------------------------------
+
+
+def edition(values: dict[str, list[float]], post: float = 100.0) -> biaochi.Result:
+    rows = [(f"u{i}", p, x) for p, v in values.items() for i, x in enumerate(v)]
+    data = dict(zip(("unit", "period", "a"), map(list, zip(*rows, strict=True)), strict=True))
+    return biaochi.run(Framework([Node("I"), Node("a", "I", goalposts=(0, post))]), Panel.of(data), Recipe(normalise="goalposts", scale="fixed"))
+
+
+def test_no_period_is_lost_where_editions_have_gaps():
+    a = biaochi.chain([edition({"2018": [10, 20], "2020": [12, 22]}, 50.0), edition({"2019": [29, 39], "2020": [30, 40], "2021": [31, 41]})])
+    assert (a.periods, a.edition) == (("2018", "2019", "2020", "2021"), (0, 1, 1, 1))
+    b = biaochi.chain([edition({"2019": [11, 21], "2020": [12, 22], "2021": [13, 23]}, 50.0), edition({"2020": [30, 40], "2022": [34, 44]})])
+    assert b.periods == ("2019", "2020", "2021", "2022")
+    close(b.values[2], [26 * 30 / 24, 46 * 40 / 44])
+
+
+def test_frozen_scales_need_the_indicators_own_unit():
+    data = {"unit": [f"u{i}" for i in range(10)], "a": [1.0, 2, 3, 4, 5, 6, 7, 8, 9, 1000], "b": [float(i) for i in range(10)]}
+    r = biaochi.run(Framework([Node("I"), Node("a", "I"), Node("b", "I")]), Panel.of(data, period="2020"), Recipe(treat="winsorise_then_log"))
+    with pytest.raises(biaochi.BadOption, match="indicator's unit"):
+        biaochi.fixed_scales(r)
+
+
+def test_scales_set_or_treated_in_each_period_do_not_compare():
+    data = [{"unit": [f"u{i}" for i in range(6)], "period": [p] * 6, "a": [float(i * k + 1) for i in range(6)]} for p, k in (("2020", 1), ("2021", 3))]
+    f, panel = Framework([Node("I"), Node("a", "I")]), Panel.of(data)
+    for recipe, comparable in ((Recipe(scale="pooled"), True), (Recipe(), False), (Recipe(scale="pooled", treat="winsorise"), False), (Recipe(scale="pooled", treat="winsorise", treat_over="pooled"), True),
+                               (Recipe(scale="pooled", normalise=biaochi.Choice.of("distance_to_unit", unit="u2")), False)):  # fmt: skip
+        assert [row["comparable"] for row in biaochi.comparability(biaochi.run(f, panel, recipe))] == [comparable]
+
+
+def test_strengths_are_turned_to_the_optimum():
+    r = biaochi.run(Framework([Node("I"), Node("ph", "I", direction=biaochi.Optimum(7, 7)), Node("b", "I")]),
+                    Panel.of({"unit": [f"u{i}" for i in range(5)], "ph": [7.0, 3, 14, 9, 6], "b": [1.0, 2, 3, 4, 5]}, period="2020"), Recipe())  # fmt: skip
+    ranks = {u: next(q["rank"] for q in biaochi.strengths(r, u, discard_last=False)["strengths"] if q["code"] == "ph") for u in ("u0", "u2")}
+    assert ranks == {"u0": 1, "u2": 5}
+
+
+def test_leaving_out_what_the_recipe_names(asem):
+    f = Framework([Node("I"), Node("a", "I"), Node("b", "I"), Node("c", "I")])
+    panel = Panel.of({"unit": ["x", "y", "z"], "a": [1.0, 2, 4], "b": [3.0, 1, 1], "c": [1.0, 5, 2]}, period="2024")
+    pairs = [["a", "b", 2], ["a", "c", 4], ["b", "c", 2]]
+    recipe = Recipe(weigh=biaochi.Choice.of("ahp", comparisons=pairs), node={"a": {"normalise": "rank"}}, keep_indicators=("a",))
+    got = biaochi.leave_out(biaochi.run(f, panel, recipe))
+    assert got.refused == {}
+    alone = biaochi.run(
+        Framework([Node("I"), Node("b", "I"), Node("c", "I"), Node("a", series=True)]),
+        panel,
+        Recipe(weigh=biaochi.Choice.of("ahp", comparisons=[["b", "c", 2]])),
+    )
+    close(got.scores["a"], alone.scores[0, :, 0])
+
+
+def test_draws_are_listed_as_what_is_left(asem):
+    f = Framework([Node("I"), Node("a", "I"), Node("b", "I")])
+    rng = np.random.default_rng(0)
+    panel = Panel.of({"unit": [f"u{i}" for i in range(12)], "a": rng.random(12).tolist(), "b": [None, None, *rng.random(10).tolist()]}, period="2024")
+    a, b = biaochi.run(f, panel, Recipe(impute="em")), biaochi.run(f, panel, Recipe(impute="em"), rng=np.random.default_rng(1))
+    got = biaochi.compare(a, b)
+    assert [c["choice"] for c in got.choices] == ["draws"]
+    for row in got.rows:
+        assert sum(row["because"].values()) == pytest.approx(row["difference"], abs=1e-9)
+
+
+def test_correlations_of_a_pair_far_from_the_mean_of_all():
+    x = np.array([1.0, 3, 2, 5, 4, 7, 6, 9, 8, 10, 1e9])
+    y = np.array([2.0, 1, 4, 3, 6, 5, 8, 7, 10, 9, np.nan])
+    from biaochi.kernels.moments import correlation
+
+    assert correlation(np.column_stack([x, y]))[0, 1] == pytest.approx(np.corrcoef(x[:10], y[:10])[0, 1], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "call", [biaochi.trends, biaochi.audit, biaochi.frontier, biaochi.leave_out, biaochi.statistics, biaochi.convergence, biaochi.comparability]
+)
+def test_what_is_no_result_is_told(call):
+    with pytest.raises(biaochi.BadOption, match="evaluate"):
+        call("asem")

@@ -36,6 +36,7 @@ def write_jsonstat(panel: Panel, path: str | Path, framework: Framework | None =
     values = {str(i): v for i, v in zip(flat, o.values, strict=True) if v == v}
     status = {str(i): s for i, s in zip(flat, o.status, strict=True) if s}
     source = {str(i): s for i, s in zip(flat, o.source, strict=True) if s}
+    empty = [i for i, v, s, t in zip(flat, o.values, o.status, o.source, strict=True) if v != v and not s and not t]
     nodes = framework_columns(framework) if framework else None
     periods = {"label": "Period", "category": {"index": [str(p) for p in panel.periods]}}
     document = {
@@ -43,7 +44,7 @@ def write_jsonstat(panel: Panel, path: str | Path, framework: Framework | None =
         "id": list(DIMENSIONS), "size": size, "role": {"time": ["TIME_PERIOD"], "geo": ["REF_AREA"], "metric": ["INDICATOR"]},
         "dimension": {"TIME_PERIOD": periods, "REF_AREA": _units(panel), "INDICATOR": _indicators(panel, framework)},
         "value": values, "status": status,
-        "extension": {"source": source, "statuses": {s: {"en": STATUSES[s].en, "zh": STATUSES[s].zh} for s in sorted(set(status.values()))},
+        "extension": {"source": source, **({"empty": empty} if empty else {}), "statuses": {s: {"en": STATUSES[s].en, "zh": STATUSES[s].zh} for s in sorted(set(status.values()))},
                       "units": unit_columns(panel.units), **({"framework": nodes} if nodes else {})},
     }  # fmt: skip
     Path(path).write_text(json.dumps(document, ensure_ascii=False, allow_nan=False), encoding="utf-8")
@@ -97,7 +98,7 @@ def _tables(document: Mapping[str, Any], name: str) -> Iterator[Table]:
     values, status = (_cells(document.get(k), int(np.prod(size))) for k in ("value", "status"))
     extension = document.get("extension") or {}
     source = _cells(extension.get("source"), int(np.prod(size)))
-    held = sorted({*values, *status})
+    held = sorted({*values, *status, *(source if isinstance(extension, Mapping) else ()), *(extension.get("empty") or ())})
     at = np.unravel_index(np.array(held, np.intp), size) if held else [np.empty(0, np.intp)] * len(ids)
     named = _ours(ids, document)
     columns: dict[str, list[Any]] = {n: [c[i] for i in np.asarray(k).tolist()] for n, c, k in zip(named, labels, at, strict=True)}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from biaochi.cells import COLUMNS, STATUSES
-from biaochi.errors import Place, Problem, Text, refuse
+from biaochi.errors import BadInput, Place, Problem, Text, refuse
 from biaochi.files.columns import Observations
 from biaochi.files.sdmx.model import (
     AGENCY,
@@ -178,6 +178,8 @@ def read_sdmx_json(document: Any, name: str) -> list[Table]:
             tables = list(_from_data(data, name))
         elif data.get("codelists"):
             tables = list(_from_lists(data, name))
+    except BadInput:
+        raise
     except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as e:
         what = Text(f"the message does not fit SDMX-JSON ({type(e).__name__}: {e}).", f"消息不符合 SDMX-JSON（{type(e).__name__}：{e}）。")
         refuse([Problem("bad-sdmx", what, Text("Write the file again.", "请重新生成该文件。"), Place(name))])
