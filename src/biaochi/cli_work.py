@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -14,6 +16,7 @@ from biaochi import __version__
 from biaochi.errors import BadInput, BadOption, Lang, Problem, Text
 
 FINE, BAD_INPUT, WRONG_USAGE = 0, 1, 2
+T = TypeVar("T")
 
 
 def run_project(source: str, period: str | None, out: Path | None, no_files: bool, everything: bool, top: int, as_json: bool, lang: Lang) -> None:
@@ -83,13 +86,14 @@ def compare_projects(first: str, second: str, node: str | None, periods: str | N
     from biaochi.files.project import load
     from biaochi.run import evaluate
 
-    one, two = load(first), load(second)
-    asked = (periods or ",").split(",")
-    if len(asked) != 2:
+    asked = [a.strip() for a in periods.split(",")] if periods else ["", ""]
+    if len(asked) != 2 or (periods and not all(asked)):
         raise click.UsageError(
             Text(f"--periods needs two periods, such as 2021,2022; got {periods}.", f"--periods 须为两期，如 2021,2022；得到 {periods}。").to(lang)
         )
-    found = compare(evaluate(one), evaluate(two), node, periods=(asked[0].strip() or None, asked[1].strip() or None))
+    one, two = named(first, lambda: load(first)), named(second, lambda: load(second))
+    results = named(first, lambda: evaluate(one)), named(second, lambda: evaluate(two))
+    found = compare(*results, node, periods=(asked[0] or None, asked[1] or None))
     if as_json:
         from biaochi.reports.document import compare_document
 
@@ -98,6 +102,16 @@ def compare_projects(first: str, second: str, node: str | None, periods: str | N
     from biaochi.reports.terminal import print_comparison
 
     print_comparison(one, two, found, top, lang)
+
+
+def named(source: str, work: Callable[[], T]) -> T:
+    """Do something with one of several projects; its problems say which one is meant."""
+    try:
+        return work()
+    except BadInput as e:
+        raise BadInput(
+            [replace(p, place=replace(p.place, file=source if p.place.file in (None, source) else f"{source}: {p.place.file}")) for p in e.problems]
+        ) from None
 
 
 def check_project(source: str, as_json: bool, lang: Lang) -> int:
@@ -220,8 +234,8 @@ def chain_projects(sources: tuple[str, ...], node: str | None, rule: str, at: st
     from biaochi.files.project import load
     from biaochi.run import evaluate
 
-    projects = [load(s) for s in sources]
-    made = chain([evaluate(p) for p in projects], node, rule=rule, at=at, base=base)
+    projects = [named(s, partial(load, s)) for s in sources]
+    made = chain([named(s, partial(evaluate, p)) for s, p in zip(sources, projects, strict=True)], node, rule=rule, at=at, base=base)
     if as_json:
         from biaochi.reports.document import chain_document
 

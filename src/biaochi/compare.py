@@ -83,6 +83,9 @@ def compare(
     if not (~np.isnan(a[0]) & ~np.isnan(b[0])).any():
         raise BadOption("compare", "needs results that share a unit with a score in both; there is none.", "两个结果须有共同的有分单位；没有找到。")
     notices: list[Text] = []
+    roots = first.nodes[first.node_at(code)].code, second.nodes[second.node_at(code)].code
+    if roots[0] != roots[1]:
+        notices.append(Text(f"These are two different indices: {roots[0]} and {roots[1]}.", f"这是两个不同的指数：{roots[0]} 与 {roots[1]}。"))
     effects: dict[str, tuple[Array, Array]] = {}
     details: dict[str, Any] = {}
     if attribute:
@@ -92,7 +95,7 @@ def compare(
     for i, unit in enumerate(common):
         row: dict[str, Any] = {"unit": unit, "score_first": _known(a[0][i]), "score_second": _known(b[0][i]), "difference": _known(b[0][i] - a[0][i]),
                "rank_first": _known(a[1][i]), "rank_second": _known(b[1][i]), "shift": _known(a[1][i] - b[1][i])}  # fmt: skip
-        row |= {"because": {k: _known(s[i]) for k, (s, _) in effects.items()}, "because_rank": {k: _known(-r[i]) for k, (_, r) in effects.items()}}
+        row |= {"because": {k: _known(s[i]) for k, (s, _) in effects.items()}, "because_rank": {k: _known(0.0 - r[i]) for k, (_, r) in effects.items()}}
         rows.append(row)
     choices = [{"choice": k, "label": _label(k), **_sizes(s, "score"), **_sizes(r, "rank"), "changes": details.get(k, [])} for k, (s, r) in effects.items()]
     name = first.nodes[first.node_at(code)].code
@@ -139,7 +142,9 @@ def _known(v: Any) -> float | None:
 
 def _label(choice: str) -> Text:
     parts = [LABELS.get(part, Text(f"recipe: {part}", f"方案：{part}")) for part in choice.split(" + ")]
-    return Text(" + ".join(t.en for t in parts), " + ".join(t.zh for t in parts))
+    more = len(parts) - 3
+    rest = Text(f" and {more} more", f"等 {len(parts)} 项") if more > 0 else Text("", "")
+    return Text(" + ".join(t.en for t in parts[:3]) + rest.en, " + ".join(t.zh for t in parts[:3]) + rest.zh)
 
 
 def _sizes(effect: Array, what: str) -> dict[str, float | None]:
@@ -243,7 +248,7 @@ def _separable(blocks: list[Chosen], value: Value, notices: list[Text]) -> list[
         cost = {(i, j): sum((blocks[i] <= c) != (blocks[j] <= c) for c in failed) for i, j in combinations(range(len(blocks)), 2)}
         i, j = max(cost, key=lambda k: (cost[k], -k[0], -k[1]))
         joined = blocks[i] | blocks[j]
-        notices.append(Text(f"{', '.join(sorted(joined))} cannot be run apart and count as one.", f"{'、'.join(sorted(joined))} 无法分开运行，合并计算。"))
+        notices.append(Text(f"{_label(_name(joined)).en} cannot be run apart and count as one.", f"{_label(_name(joined)).zh}无法分开运行，合并计算。"))
         blocks = [b for k, b in enumerate(blocks) if k not in (i, j)] + [joined]
     return blocks
 

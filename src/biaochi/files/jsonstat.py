@@ -96,9 +96,10 @@ def _tables(document: Mapping[str, Any], name: str) -> Iterator[Table]:
     if isinstance(document.get("value"), str):
         raise ValueError("value is a text")
     values, status = (_cells(document.get(k), int(np.prod(size))) for k in ("value", "status"))
-    extension = document.get("extension") or {}
+    extension = document.get("extension")
+    extension = extension if isinstance(extension, Mapping) and {"statuses", "units"} <= extension.keys() else {}  # others put what they like there
     source = _cells(extension.get("source"), int(np.prod(size)))
-    held = sorted({*values, *status, *(source if isinstance(extension, Mapping) else ()), *(extension.get("empty") or ())})
+    held = sorted({*values, *status, *source, *(extension.get("empty") or ())})
     at = np.unravel_index(np.array(held, np.intp), size) if held else [np.empty(0, np.intp)] * len(ids)
     named = _ours(ids, document)
     columns: dict[str, list[Any]] = {n: [c[i] for i in np.asarray(k).tolist()] for n, c, k in zip(named, labels, at, strict=True)}

@@ -41,7 +41,7 @@ def compare_document(first: Project, second: Project, found: Comparison, lang: L
     """What ``biaochi compare --json`` prints."""
     return {
         "schema": "biaochi.compare/1",
-        "notices": [n for p in (first, second) if (n := p.notice.to(lang))] + [t.to(lang) for t in found.notices],
+        "notices": [*dict.fromkeys(n for p in (first, second) if (n := p.notice.to(lang)))] + [t.to(lang) for t in found.notices],
         "first": {"project": first.name, "period": found.first},
         "second": {"project": second.name, "period": found.second},
         "node": found.code,

@@ -61,21 +61,22 @@ def print_comparison(first: Project, second: Project, found: Comparison, top: in
     def say(en: str, zh: str) -> str:
         return Text(en, zh).to(lang)
 
-    out.print(Line(f"{first.title.to(lang)} {found.first}  →  {second.title.to(lang)} {found.second}", style="bold"))
+    for letter, p, period in (("A", first, found.first), ("B", second, found.second)):
+        out.print(Line(f"{letter}  {p.name}, {period}: {p.title.to(lang)}", style="bold"), soft_wrap=True)
     for note in dict.fromkeys(n for p in (first, second) if (n := p.notice.to(lang))):
         out.print(Line(note, style="yellow"), soft_wrap=True)
     c = {k: "—" if v is None else f"{v:.3f}" for k, v in found.correlations.items()}
     shift = {k: "—" if found.correlations[k] is None else f"{found.correlations[k]:.1f}" for k in ("mean_shift", "largest_shift")}
-    out.print(say(f"{found.code}: Pearson {c['pearson']}, Spearman {c['spearman']}, Kendall {c['kendall']}; ranks shift by {shift['mean_shift']} on average, {shift['largest_shift']} at most.",
-                  f"{found.code}：皮尔逊 {c['pearson']}，斯皮尔曼 {c['spearman']}，肯德尔 {c['kendall']}；位次平均变动 {shift['mean_shift']}，最大 {shift['largest_shift']}。"), soft_wrap=True)  # fmt: skip
-    if not found.choices:
-        out.print(say("Nothing differs.", "没有差异。"))
-    for choice in sorted(found.choices, key=lambda c: -(c["mean_score"] or 0)):
-        out.print(f"· {choice['label'].to(lang)}: " + say(f"{choice['mean_score']:.2f} points on average, {choice['largest_score']:.2f} at most; {choice['mean_rank']:.1f} places on average.",
-                                                          f"平均 {choice['mean_score']:.2f} 分，最大 {choice['largest_score']:.2f} 分；平均 {choice['mean_rank']:.1f} 位。"), soft_wrap=True)  # fmt: skip
+    out.print(say(f"{found.code}: Pearson {c['pearson']}, Spearman {c['spearman']}, Kendall {c['kendall']}; ranks shift by {shift['mean_shift']} places on average, {shift['largest_shift']} at most.",
+                  f"{found.code}：皮尔逊 {c['pearson']}，斯皮尔曼 {c['spearman']}，肯德尔 {c['kendall']}；位次平均变动 {shift['mean_shift']} 位，最大 {shift['largest_shift']} 位。"), soft_wrap=True)  # fmt: skip
     for t in found.notices:
         out.print(f"· {t.to(lang)}", style="dim", soft_wrap=True)
-    out.print(_moved(found, top, lang, say))
+    if not found.choices:
+        out.print(say("Nothing differs.", "没有差异。"))
+        return
+    _print_choices(out, found, say, lang)
+    names = dict(zip((u.code for u in second.panel.units), second.panel.labels(lang), strict=True))
+    out.print(_moved(found, top, names, say))
     for units, name in ((found.only_first, first.name), (found.only_second, second.name)):
         if units:
             out.print(
@@ -83,22 +84,52 @@ def print_comparison(first: Project, second: Project, found: Comparison, top: in
             )
 
 
-def _moved(found: Comparison, top: int, lang: Lang, say: Callable[[str, str], str]) -> Table:
+def _print_choices(out: Console, found: Comparison, say: Callable[[str, str], str], lang: Lang) -> None:
+    """Each choice with its effect, and what changed in it."""
+    colon = say(": ", "：")
+    for k, choice in enumerate(found.choices, start=1):
+        effect = say(f"{choice['mean_score']:.2f} points on average, {choice['largest_score']:.2f} at most; {choice['mean_rank']:.1f} places on average.",
+                     f"平均 {choice['mean_score']:.2f} 分，最大 {choice['largest_score']:.2f} 分；平均 {choice['mean_rank']:.1f} 位。")  # fmt: skip
+        out.print(f"[{k}] {choice['label'].to(lang)}{colon}{effect}", soft_wrap=True)
+        for change in choice["changes"][:6]:
+            name = change.get("code") or change.get("setting")
+            out.print(
+                f"      {name}{' ' + change['change'] if change.get('change') not in (None, name) else ''}{colon}{_cut(change['before'])} → {_cut(change['after'])}",
+                style="dim",
+                soft_wrap=True,
+            )
+        if len(choice["changes"]) > 6:
+            out.print(
+                say(f"      … {len(choice['changes']) - 6} more: --json has all.", f"      ……另有 {len(choice['changes']) - 6} 处，--json 含全部。"),
+                style="dim",
+            )
+
+
+def _cut(v: Any) -> str:
+    text = "—" if v is None else str(v)
+    return text if len(text) < 60 else text[:57] + "…"
+
+
+def _moved(found: Comparison, top: int, names: dict[str, str], say: Callable[[str, str], str]) -> Table:
+    """The units that moved most; choices by their numbers."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for head in (say("unit", "单位"), say("score", "得分"), "→", say("difference", "差"), say("rank", "位次"), "→", say("places", "进退")):
-        table.add_column(head, justify="left" if head == say("unit", "单位") else "right")
-    for choice in found.choices:
-        table.add_column(choice["label"].to(lang), justify="right", overflow="fold", max_width=16)
+    heads = (
+        say("unit", "单位"),
+        say("name", "名称"),
+        say("score A", "得分 A"),
+        say("score B", "得分 B"),
+        say("diff.", "差"),
+        say("rank A", "位次 A"),
+        say("rank B", "位次 B"),
+        say("places", "进退"),
+    )
+    for k, head in enumerate([*heads, *(f"[{i}]" for i in range(1, len(found.choices) + 1))]):
+        table.add_column(head, justify="left" if k < 2 else "right", no_wrap=True, max_width=18 if k == 1 else None, overflow="ellipsis")
     rows = sorted(found.rows, key=lambda r: (-abs(r["shift"] or 0), -abs(r["difference"] or 0), r["unit"]))[:top]
     for r in rows:
-        cells = [
-            r["unit"],
-            *(_plain(r[k], 2) for k in ("score_first", "score_second", "difference")),
-            *(_plain(r[k], 0) for k in ("rank_first", "rank_second")),
-        ]
-        table.add_row(
-            *cells, "—" if r["shift"] is None else f"{r['shift']:+.0f}", *(_plain(r["because"].get(c["choice"]), 2, sign=True) for c in found.choices)
-        )
+        scores = [_plain(r["score_first"], 2), _plain(r["score_second"], 2), _plain(r["difference"], 2, sign=True)]
+        places = "—" if r["shift"] is None else f"{r['shift']:+.0f}" if r["shift"] else "0"
+        table.add_row(r["unit"], names.get(r["unit"], ""), *scores, _plain(r["rank_first"], 0), _plain(r["rank_second"], 0), places, *(_plain(r["because"].get(c["choice"]), 2, sign=True) for c in found.choices))  # fmt: skip
     return table
 
 
