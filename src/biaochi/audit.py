@@ -13,6 +13,7 @@ from biaochi.coherence import SOURCES, Correlations, Factors, Reliability, Thres
 from biaochi.errors import BiaochiError, Text
 from biaochi.importance import Influence, denominator_correlations, influence
 from biaochi.kernels.structure.association import clusters, explained
+from biaochi.method import or_none
 from biaochi.period import Period
 from biaochi.result import Result, takes_result
 
@@ -213,15 +214,11 @@ def _placement(result: Result, period: str) -> list[dict[str, Any]]:
         rest = reliability(result, parent, period=period).rest if len(siblings) > 1 else {}
         out.append(
             {
-                "code": node.code, "parent": parent, "with_parent": _number(r[parent]), "p": _number(got.p[0][got.columns.index(parent)]), "n": int(got.n[0][got.columns.index(parent)]),
-                "with_rest": _number(rest.get(node.code, np.nan)), "nearest": nearest, "with_nearest": _number(known.get(str(nearest), np.nan)), "with_index": _number(r[top]),
+                "code": node.code, "parent": parent, "with_parent": or_none(r[parent]), "p": or_none(got.p[0][got.columns.index(parent)]), "n": int(got.n[0][got.columns.index(parent)]),
+                "with_rest": or_none(rest.get(node.code, np.nan)), "nearest": nearest, "with_nearest": or_none(known.get(str(nearest), np.nan)), "with_index": or_none(r[top]),
             }
         )  # fmt: skip
     return out
-
-
-def _number(v: Any) -> float | None:
-    return None if v != v else float(v)
 
 
 def _redundancy(result: Result, period: str, t: Thresholds) -> list[dict[str, Any]]:
@@ -241,7 +238,7 @@ def _redundancy(result: Result, period: str, t: Thresholds) -> list[dict[str, An
     numbers = clusters(r, 1.0 - t.alpha).astype(int)
     among = "all" if complete >= 2 * len(codes) else "siblings"
     rows = zip(codes, numbers.tolist(), strict=True)
-    made: list[dict[str, Any]] = [{"code": c, "among": among, "explained": _number(shares.get(c, np.nan)), "cluster": k + 1} for c, k in rows]
+    made: list[dict[str, Any]] = [{"code": c, "among": among, "explained": or_none(shares.get(c, np.nan)), "cluster": k + 1} for c, k in rows]
     for row in made:
         share = row["explained"]
         row["inflation"] = None if share is None else 1.0 / (1.0 - share) if share < 1 - 1e-12 else float("inf")
@@ -257,7 +254,7 @@ def _value_added(result: Result, p: int, t: Thresholds) -> list[dict[str, Any]]:
         known = ~np.isnan(shift)
         far = int((shift[known] >= least).sum())
         out.append({"code": n.code, "units": int(known.sum()), "far": far, "share": far / int(known.sum()) if known.any() else None,
-                    "least": least, "largest": _number(np.fmax.reduce(shift, initial=np.nan))})  # fmt: skip
+                    "least": least, "largest": or_none(np.fmax.reduce(shift, initial=np.nan))})  # fmt: skip
     return out
 
 

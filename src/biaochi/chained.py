@@ -13,7 +13,7 @@ from biaochi.changes import framework_changes, recipe_changes
 from biaochi.checks import REGISTRIES, choice_of
 from biaochi.errors import BadOption, Text, UnknownName, choose
 from biaochi.framework import Framework
-from biaochi.method import Array, Method, Trait, is_number
+from biaochi.method import Array, Method, Trait, is_number, or_none
 from biaochi.period import Period
 from biaochi.result import Result, takes_result
 
@@ -99,7 +99,7 @@ def chain(
         link = _link_period(old, made, stated[e], e)
         factor = _link(old[link], made[link], rule, link, _counted(editions[e : e + 2], link, units))
         rows = zip(units, old[link], made[link], factor, strict=True)
-        links += [{"edition": e, "unit": u, "period": str(link), "old": _known(a), "new": _known(b), "link": _known(f)} for u, a, b, f in rows]
+        links += [{"edition": e, "unit": u, "period": str(link), "old": or_none(a), "new": or_none(b), "link": or_none(f)} for u, a, b, f in rows]
         for p, values in old.items():
             if p < link or p not in made:
                 made[p], edition[p] = values + factor if rule == "difference" else values * factor, e
@@ -194,10 +194,6 @@ def _base(values: Array, order: list[Period], base: str | Period) -> Array:
     if not (row > 0).any():
         raise BadOption("base", f"needs scores above 0 in {base}.", f"基期 {base} 的得分须大于 0。")
     return np.where(row > 0, row, np.nan)
-
-
-def _known(v: Any) -> float | None:
-    return None if v != v else float(v)
 
 
 def _changes(editions: Sequence[Result]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from biaochi.kernels.moments import shape, spread
 from biaochi.kernels.structure import components as comp
 from biaochi.kernels.structure import reliability as rel
 from biaochi.kernels.structure.association import KINDS, Kind, association, together
-from biaochi.method import Array, is_number
+from biaochi.method import Array, is_number, or_none
 from biaochi.period import Period
 from biaochi.result import Result, takes_result
 
@@ -198,11 +198,7 @@ def _of(x: Array, t: Thresholds) -> dict[str, Any]:
         {"min": known.min(), "max": known.max(), "mean": known.mean(), "median": np.median(known)} if n else dict.fromkeys(("min", "max", "mean", "median"))
     )
     more = {"sd": known.std(ddof=1) if n > 1 else np.nan, "skew": s, "kurtosis": k}
-    return {**{name: _plain(v) for name, v in {**moments, **more}.items()}, **counts, **shares, "flags": flags}
-
-
-def _plain(v: Any) -> float | None:
-    return None if v is None or v != v else float(v)
+    return {**{name: or_none(v) for name, v in {**moments, **more}.items()}, **counts, **shares, "flags": flags}
 
 
 @dataclass(frozen=True)
@@ -224,7 +220,7 @@ class Correlations:
         if not is_number(significance):
             raise BadOption("significance", f"must be a number; got {significance!r}.", f"significance 应为数；得到 {significance!r}。")
         return [
-            {"first": a, "second": b, "correlation": _plain(self.r[i, j]) if not self.p[i, j] > significance else None, "p": _plain(self.p[i, j]), "n": int(self.n[i, j])}
+            {"first": a, "second": b, "correlation": or_none(self.r[i, j]) if not self.p[i, j] > significance else None, "p": or_none(self.p[i, j]), "n": int(self.n[i, j])}
             for j, b in enumerate(self.columns)
             for i, a in enumerate(self.rows)
         ]  # fmt: skip

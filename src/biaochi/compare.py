@@ -15,7 +15,7 @@ from biaochi.changes import LABELS, framework_changes, mixed_framework, mixed_re
 from biaochi.errors import BadOption, BiaochiError, Text, choose
 from biaochi.framework import Framework
 from biaochi.kernels.structure.association import KINDS, Kind, association
-from biaochi.method import Array
+from biaochi.method import Array, or_none
 from biaochi.period import Period
 from biaochi.result import Result
 from biaochi.run import run
@@ -93,9 +93,9 @@ def compare(
         _rest(effects, a, b, common, notices)
     rows = []
     for i, unit in enumerate(common):
-        row: dict[str, Any] = {"unit": unit, "score_first": _known(a[0][i]), "score_second": _known(b[0][i]), "difference": _known(b[0][i] - a[0][i]),
-               "rank_first": _known(a[1][i]), "rank_second": _known(b[1][i]), "shift": _known(a[1][i] - b[1][i])}  # fmt: skip
-        row |= {"because": {k: _known(s[i]) for k, (s, _) in effects.items()}, "because_rank": {k: _known(0.0 - r[i]) for k, (_, r) in effects.items()}}
+        row: dict[str, Any] = {"unit": unit, "score_first": or_none(a[0][i]), "score_second": or_none(b[0][i]), "difference": or_none(b[0][i] - a[0][i]),
+               "rank_first": or_none(a[1][i]), "rank_second": or_none(b[1][i]), "shift": or_none(a[1][i] - b[1][i])}  # fmt: skip
+        row |= {"because": {k: or_none(s[i]) for k, (s, _) in effects.items()}, "because_rank": {k: or_none(0.0 - r[i]) for k, (_, r) in effects.items()}}
         rows.append(row)
     choices = [{"choice": k, "label": _label(k), **_sizes(s, "score"), **_sizes(r, "rank"), "changes": details.get(k, [])} for k, (s, r) in effects.items()]
     name = first.nodes[first.node_at(code)].code
@@ -136,10 +136,6 @@ def _of(result: Result, p: int, code: str | None, units: Sequence[str]) -> tuple
     return result.scores[p, at, n], result.ranks[p, at, n]
 
 
-def _known(v: Any) -> float | None:
-    return None if v != v else float(v)
-
-
 def _label(choice: str) -> Text:
     parts = [LABELS.get(part, Text(f"recipe: {part}", f"方案：{part}")) for part in choice.split(" + ")]
     more = len(parts) - 3
@@ -168,7 +164,7 @@ def _agreement(a: tuple[Array, Array], b: tuple[Array, Array], counts: NDArray[n
     both = ~np.isnan(a[0]) & ~np.isnan(b[0]) & counts
     x, y = a[0][both][:, None], b[0][both][:, None]
     kinds: tuple[Kind, ...] = ("pearson", "spearman", "kendall")
-    out = {str(kind): _known(association(x, y, kind)[0][0, 0]) for kind in kinds}
+    out = {str(kind): or_none(association(x, y, kind)[0][0, 0]) for kind in kinds}
     shift = np.abs(a[1] - b[1])
     known = shift[~np.isnan(shift)]
     return {**out, "mean_shift": float(known.mean()) if known.size else None, "largest_shift": float(known.max()) if known.size else None}
@@ -309,7 +305,7 @@ def compare_many(
     for name, r in results.items():
         p, n = r.period_at(period), r.node_at(code)
         x = (r.ranks if by == "ranks" else r.scores)[p, :, n]
-        tables[name] = {u.code: _known(v) for u, v in zip(r.panel.units, x, strict=True)}
+        tables[name] = {u.code: or_none(v) for u, v in zip(r.panel.units, x, strict=True)}
     rows: list[dict[str, Any]] = []
     for u in sorted({u for t in tables.values() for u in t}):
         row: dict[str, Any] = {"unit": u, **{name: t.get(u) for name, t in tables.items()}}
@@ -348,5 +344,5 @@ def correlate(results: Mapping[str, Result], *, by: str = "scores", kind: Kind =
             inside = _counted(x, x.period_at(period), units) & _counted(y, y.period_at(period), units)
             one, two = (np.where(inside, _of(r, r.period_at(period), node, units)[0 if by == "scores" else 1], np.nan) for r in (x, y))
             got, _ = association(one[:, None], two[:, None], kind)
-            out.append({"first": a, "second": b, "code": node, "correlation": _known(got[0, 0]), "n": int((~np.isnan(one) & ~np.isnan(two)).sum())})
+            out.append({"first": a, "second": b, "code": node, "correlation": or_none(got[0, 0]), "n": int((~np.isnan(one) & ~np.isnan(two)).sum())})
     return out

@@ -52,6 +52,11 @@ def is_whole(value: Any, least: float = -np.inf) -> bool:
     return is_number(value) and bool(np.isfinite(value)) and value == int(value) and value >= least
 
 
+def or_none(v: Any) -> float | None:
+    """A number as plain data; None for one that is not known."""
+    return None if v is None or v != v else float(v)
+
+
 DERIVED: Mapping[str, tuple[str, str, Any]] = {
     "groups": ("group", "str", inspect.Parameter.empty),
     "branches": ("level", "int | None", None),

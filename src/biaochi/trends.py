@@ -12,7 +12,7 @@ from biaochi.errors import BadOption, Text, choose
 from biaochi.framework import Optimum
 from biaochi.kernels import trend
 from biaochi.kernels.structure.association import association
-from biaochi.method import Array, is_whole
+from biaochi.method import Array, is_whole, or_none
 from biaochi.period import Period
 from biaochi.result import Result, takes_result
 
@@ -96,7 +96,7 @@ def trends(
     units = [u.code for u in result.panel.units]
     rows = []
     for i, (code, unit) in enumerate((c, u) for u in units for c in chosen):
-        row: dict[str, Any] = {"unit": unit, "code": code, "value": _known(got.value[i]), "low": _known(got.low[i]), "high": _known(got.high[i]), "p": _known(got.p[i]),
+        row: dict[str, Any] = {"unit": unit, "code": code, "value": or_none(got.value[i]), "low": or_none(got.low[i]), "high": or_none(got.high[i]), "p": or_none(got.p[i]),
                                "n": int(n[i]), "filled": int(used[i]), "available": float(n[i] / len(at)),
                                "first": str(periods[first[i]]) if n[i] > 1 else None, "last": str(periods[end[i]]) if n[i] > 1 else None}  # fmt: skip
         rows.append(row)
@@ -107,10 +107,6 @@ def _nodes(result: Result, codes: Codes) -> list[str]:
     """Codes asked for: the index, a node, the nodes of a level, or those named."""
     named = result.nodes[0].code if codes is None else codes
     return codes_of(result, [named] if isinstance(named, str) else named)
-
-
-def _known(v: Any) -> float | None:
-    return None if v != v else float(v)
 
 
 def _series(result: Result, codes: list[str], stage: str, *, directed: bool = False) -> Array:
@@ -243,9 +239,9 @@ def convergence(
     steady = y[:, (y > 0).all(axis=0)]
     spread = [{"period": str(p), "cv": float(v.std(ddof=1) / v.mean()), "sd_log": float(np.log(v).std(ddof=1))} for p, v in zip(periods, steady, strict=True)] if steady.shape[1] > 2 else []  # fmt: skip
     moving = trend.linear(np.array([s["cv"] for s in spread])[:, None], t) if spread else None
-    slope = {k: _known(v[0]) for k, v in moving._asdict().items()} if moving else dict.fromkeys(("value", "low", "high", "p"))
+    slope = {k: or_none(v[0]) for k, v in moving._asdict().items()} if moving else dict.fromkeys(("value", "low", "high", "p"))
     r, p = association(y[0][both][:, None], y[-1][both][:, None], "kendall")
-    gamma = {"tau": _known(r[0, 0]), "p": _known(p[0, 0])}
+    gamma = {"tau": or_none(r[0, 0]), "p": or_none(p[0, 0])}
     return Convergence(chosen, str(periods[0]), str(periods[-1]), int(both.sum()), spread, slope, _beta(y[0][both], y[-1][both], t[-1] - t[0]), gamma)
 
 
@@ -256,4 +252,4 @@ def _beta(first: Array, last: Array, span: float) -> dict[str, float | None]:
     inside = 1.0 + slope * span
     speed = -float(np.log(inside)) / span if slope < 0 < inside else np.nan
     half = float(np.log(2)) / speed if speed == speed else np.nan
-    return {"slope": _known(slope), "error": _known(error), "p": _known(p), "r2": _known(fit), "speed": _known(speed), "half_life": _known(half)}
+    return {"slope": or_none(slope), "error": or_none(error), "p": or_none(p), "r2": or_none(fit), "speed": or_none(speed), "half_life": or_none(half)}
