@@ -94,7 +94,7 @@ def cli() -> None:
 @period_option
 @out_option
 @no_files_option
-@click.option("--everything", is_flag=True, help="Also write every table of the run to NAME-everything.xlsx.")
+@click.option("--everything", is_flag=True, help="Also write the audit page, and every table of the run to NAME-everything.xlsx.")
 @click.option("--top", type=click.IntRange(1), default=60, metavar="N", help="Rows of the ranking to show, 60 by default.")
 @json_option
 @lang_option

@@ -28,7 +28,7 @@ CHINESE = {
     "--lang": "输出语言，默认随系统区域设置。",
     "--out": "输出文件夹，默认 ./results/名称。",
     "--no-files": "不写文件。",
-    "--everything": "另将运行的全部表格写入 NAME-everything.xlsx。",
+    "--everything": "另写统计审计页，并将运行的全部表格写入 NAME-everything.xlsx。",
     "--top": "显示的行数。",
     "--node": "比较哪个节点，默认总指数。",
     "--periods": "各自的期，如 2021,2022；默认均为最近一期。",

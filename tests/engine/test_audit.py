@@ -110,3 +110,24 @@ def test_page_and_command(tmp_path, lang):
         assert source.to(lang).replace(">", "&gt;").replace("'", "&#39;") in page
     assert "nan" not in page.split("<script")[0].lower().replace("finance", "").replace("governance", "")
     assert "://" not in page.split("<script")[0].replace("http://www.w3.org", "")
+
+
+@pytest.mark.extras
+def test_everything_in_one_workbook_is_a_project_again(tmp_path):
+    import openpyxl
+
+    done = command("run", "asem", "--everything", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"asem.xlsx", "asem.html", "asem-audit.html", "asem-everything.xlsx"}
+    book = openpyxl.load_workbook(tmp_path / "out" / "asem-everything.xlsx", read_only=True)
+    assert {"About", "Framework", "Units", "Data", "Recipe", "Derived", "Treated", "Normalised", "Scores", "Ranks", "Contributions", "Weights", "Filled cells", "Treated cells",
+            "Treatment", "Availability", "Statistics", "Placement", "Dimensions", "Correlations", "Flags", "Thresholds", "Notices"} <= set(book.sheetnames)  # fmt: skip
+    project = biaochi.load("asem")
+    again = biaochi.load(tmp_path / "out" / "asem-everything.xlsx")
+    assert again.notice == project.notice
+    a, b = biaochi.evaluate(project), biaochi.evaluate(again)
+    assert a.fingerprints == b.fingerprints
+    np.testing.assert_array_equal(a.scores, b.scores)
+    rows = list(book["Scores"].iter_rows(values_only=True))
+    at = rows[0].index("Index")
+    assert [r[at] for r in rows[1:]] == [float(v) for v in a.scores[0, :, 0]]

@@ -38,8 +38,16 @@ def write_all(
         tell("writing every table", "写出全部表格")
         write_everything(project, result, path, lang=lang, period=period)
 
-    writers = {f"{project.name}.xlsx": workbook, f"{project.name}.html": report}
-    return in_folder(out, {**writers, **({f"{project.name}-everything.xlsx": tables} if everything else {})})
+    def audited(path: Path) -> None:
+        from biaochi.reports.audit import write_audit
+
+        tell("auditing", "统计审计")
+        write_audit(project, result, path, lang=lang, period=period)
+
+    writers: dict[str, Callable[[Path], object]] = {f"{project.name}.xlsx": workbook, f"{project.name}.html": report}
+    if everything:
+        writers |= {f"{project.name}-audit.html": audited, f"{project.name}-everything.xlsx": tables}
+    return in_folder(out, writers)
 
 
 def in_folder(out: Path, files: Mapping[str, Callable[[Path], object]]) -> list[Path]:
