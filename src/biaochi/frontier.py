@@ -124,12 +124,12 @@ def frontier(
     References
     ----------
     .. [1] Cherchye, Moesen, Rogge and Van Puyenbroeck, Social Indicators Research 82 (2007) 111-145.
-    .. [2] Fusco, Expert Systems with Applications 42 (2015) 4512-4523. Färe and Lovell, J. Econ. Theory 19 (1978) 150-162.
-    .. [3] Vidoli and Mazziotta, Structural Change 24 (2013); Daraio and Simar, J. Productivity Analysis 24 (2005) 93-121.
+    .. [2] Fusco, European J. Operational Research 242 (2015) 620-630. Färe and Lovell, J. Econ. Theory 19 (1978) 150-162.
+    .. [3] Vidoli and Mazziotta, Statistica Applicata (2013); Daraio and Simar, J. Productivity Analysis 24 (2005) 93-121.
     """
     codes, at, counts, notices = _inputs(result, of, level, period)
     _check(form, sample, draws, rng, limits, direction, importance)
-    bound = restrictions(limits, codes, result.framework, at[counts].mean(axis=0) if counts.any() else at.mean(axis=0))
+    bound = restrictions(limits, codes, result.framework, at[counts].mean(axis=0))
     steps = _direction(direction, codes, at, counts) if form == "directional" else np.zeros(at.shape)
     counted_as = _importance(importance, codes)
     made = _Made(at)
@@ -201,7 +201,7 @@ def common_weights(
     """
     choose(Text("aim", "目标"), aim, ["mean", "worst"])
     codes, at, counts, notices = _inputs(result, of, level, period)
-    if not counts.any() or not (at[counts] > 0).any():
+    if not (at[counts] > 0).any():
         raise BadOption("common_weights", "needs a unit that counts with a score above 0.", "至少需要一个得分大于 0 的参与排名单位。")
     if isinstance(limits, Limits) and limits.at == "own":
         limits = replace(limits, at="mean")
@@ -277,6 +277,9 @@ def _inputs(result: Result, of: str | None, level: int | None, period: str | Per
     if missing.any() and n:
         notices.append(Text(f"{n} missing scores were taken as 0: a unit earns nothing where it has no value.", f"{n} 个缺失得分按 0 计：无值之处不得分。"))
     counts = result.counts[p] & ~missing.all(axis=1)
+    if not counts.any():
+        when = str(result.panel.periods[p])
+        raise BadOption("period", f"has no unit that counts and has a score: {when}. Name another.", f"{when} 没有参与排名且有得分的单位，请另选一期。")
     return codes, np.where(missing.all(axis=1, keepdims=True), np.nan, np.nan_to_num(scores)), counts, notices
 
 
