@@ -54,7 +54,8 @@ class Problem:
         """Place, problem and fix on one line."""
         where = self.place.say(lang)
         colon, gap = ("：", "") if lang == "zh" else (": ", " ")
-        return f"{where}{colon if where else ''}{self.what.to(lang)}{gap}{self.fix.to(lang)}"
+        fix = self.fix.to(lang)
+        return f"{where}{colon if where else ''}{self.what.to(lang)}{gap if fix else ''}{fix}"
 
     def to_dict(self, lang: Lang = "en") -> dict[str, object]:
         """The problem as plain data, for ``--json``."""

@@ -257,6 +257,9 @@ ABOVE = {
     "generic.xml": '<m><DataSet><Series><SeriesKey><Value id="REF_AREA" value="X"/><Value id="INDICATOR" value="i"/></SeriesKey><Attributes><Value id="UNIT_MULT" value="6"/></Attributes>'
     '<Obs><ObsDimension value="2022"/><ObsValue value="1"/></Obs></Series></DataSet></m>',
     "comp.xml": '<m><DataSet><Obs REF_AREA="X" INDICATOR="i" TIME_PERIOD="2022" OBS_VALUE="1"><Comp id="UNIT_MULT"><Value>6</Value></Comp></Obs></DataSet></m>',
+    "alike.xml": '<m><DataSet><Group REF_AREA="X" OBS_STATUS="P" UNIT_MULT="6"/><Obs REF_AREA="X" INDICATOR="i" TIME_PERIOD="2022" OBS_VALUE="1" OBS_STATUS="A"/></DataSet></m>',
+    "key.xml": '<m><DataSet><Group type="Sibling"><GroupKey><Value id="REF_AREA" value="X"/></GroupKey><Attributes><Value id="UNIT_MULT" value="6"/></Attributes></Group>'
+    '<Series><SeriesKey><Value id="REF_AREA" value="X"/><Value id="INDICATOR" value="i"/></SeriesKey><Obs><ObsDimension value="2022"/><ObsValue value="1"/></Obs></Series></DataSet></m>',
     "group.json": '{"structure":{"dimensions":{"observation":[{"id":"REF_AREA","values":[{"id":"X"}]},{"id":"INDICATOR","values":[{"id":"i"}]},{"id":"TIME_PERIOD","values":[{"id":"2022"}]}]},'
     '"attributes":{"dimensionGroup":[{"id":"UNIT_MULT","values":[{"id":"6"}]}]}},"dataSets":[{"observations":{"0:0:0":[1]},"dimensionGroupAttributes":{"0::":[0]}}]}',
     "default.json": '{"structure":{"dimensions":{"observation":[{"id":"REF_AREA","values":[{"id":"X"}]},{"id":"INDICATOR","values":[{"id":"i"}]},{"id":"TIME_PERIOD","values":[{"id":"2022"}]}]},'
@@ -273,7 +276,28 @@ def test_attributes_above_observations_are_not_passed_over(tmp_path, name):
     assert biaochi.read_panel(tmp_path / name, ignore=["UNIT_MULT"]).values.tolist() == [[[1.0]]]
 
 
+def test_attributes_of_one_data_set_do_not_reach_the_next(tmp_path):
+    obs = '<Obs REF_AREA="{}" INDICATOR="i" TIME_PERIOD="2022" OBS_VALUE="1"/>'
+    group = '<Group REF_AREA="Y" SOURCE="register"/>'
+    (tmp_path / "t.xml").write_text(f'<m><DataSet OBS_STATUS="P">{obs.format("X")}</DataSet><DataSet>{group}{obs.format("Y")}{obs.format("Z")}</DataSet></m>')
+    panel = biaochi.read_panel(tmp_path / "t.xml")
+    assert panel.status[0, :, 0].tolist() == ["P", "A", "A"]
+    assert [panel.sources[k] for k in panel.source[0, :, 0]] == ["", "register", ""]
+
+
+def test_a_unit_multiplier_of_a_cube_is_not_passed_over(tmp_path):
+    cube = {"version": "2.0", "class": "dataset", "id": ["geo", "concept", "year"], "size": [1, 1, 1], "role": {"time": ["year"], "geo": ["geo"], "metric": ["concept"]},
+            "dimension": {"geo": {"category": {"index": ["X"]}}, "year": {"category": {"index": ["2022"]}},
+                          "concept": {"category": {"index": ["i"], "unit": {"i": {"label": "yuan", "multiplier": 6}}}}}, "value": [1]}  # fmt: skip
+    (tmp_path / "d.json").write_text(json.dumps(cube))
+    with pytest.raises(BadInput, match="multiplier"):
+        biaochi.read_panel(tmp_path / "d.json")
+    assert biaochi.read_panel(tmp_path / "d.json", ignore=["multiplier"]).values.tolist() == [[[1.0]]]
+
+
 REFUSED = {
+    "utf7.xml": ('<?xml version="1.0" encoding="UTF-7"?><m/>', "bad-xml"),
+    "empty.csv": ("STRUCTURE,STRUCTURE_ID,ACTION,REF_AREA,INDICATOR,TIME_PERIOD\ndataflow,A:B(1),I,X,i,2022\n", "missing-column"),
     "delete.xml": ('<m><DataSet action="Delete"><Obs REF_AREA="X" INDICATOR="i" TIME_PERIOD="2022" OBS_VALUE="1"/></DataSet></m>', "sdmx-action"),
     "replace.json": ('{"structure":{"dimensions":{"observation":[]}},"dataSets":[{"action":"Replace","observations":{}}]}', "sdmx-action"),
     "wide.xml": ('<m><DataSet><Obs REF_AREA="X" TIME_PERIOD="2022" OBS_VALUE="1" SEX="1"/></DataSet></m>', "missing-column"),

@@ -52,6 +52,15 @@ def test_odd_large_files_go_to_the_careful_reader(tmp_path, monkeypatch):
     (tmp_path / "quote.csv").write_text('unit,period,indicator,value,source\na,2020,i,1,"x\nb,2020,i,2,y\n')
     with pytest.raises(BadInput, match="quotes"):
         biaochi.read_panel(tmp_path / "quote.csv")
+    head = "unit,period,indicator,value,source\n"
+    for name, cell, said in (("loose", '"x,y"z', "quotes"), ("control", "\x85\ufffe", "control"), ("long", "9" * 40_000, "40,000")):
+        line = f"a,2020,i,{cell},y\n" if name == "long" else f"a,2020,i,1,{cell}\n"
+        (tmp_path / f"{name}.csv").write_text(head + line, encoding="utf-8")
+        with pytest.raises(BadInput, match=said):
+            biaochi.read_panel(tmp_path / f"{name}.csv")
+    (tmp_path / "two.csv").write_bytes("unit,period,indicator,value\n太原,2020,i,1\n".encode("gb18030"))
+    with pytest.raises(BadInput, match="GB18030 at once"):
+        biaochi.read_panel(tmp_path / "two.csv")
     (tmp_path / "nan.csv").write_text("unit,period,indicator,value\na,2020,i,NAN\nb,2020,i,1\n")
     with pytest.raises(BadInput, match="NAN"):
         biaochi.read_panel(tmp_path / "nan.csv")

@@ -80,7 +80,8 @@ def read_cointool(path: str | Path, *, period: str, make_codes: bool = False) ->
     found.extend(_unreadable(path))
     columns = [c for c in range(COLUMN, max(map(len, database), default=0)) if code_of(_at(database, CODE, c)) or text(_at(database, NAME, c))]
     found.extend(_nameless(database, columns, path.name))
-    listed = _dimensions(sheets["framework"], path.name, found)
+    listed, unused = _dimensions(sheets["framework"], path.name, found)
+    found.extend(_unlisted(database, columns, {*listed, *unused}, path.name))
     nodes, codes = _nodes(database, columns, listed, path.name, found, make_codes=make_codes)
     table, units = _data(database, columns, codes, path.name)
     if not columns or not len(table):
@@ -156,21 +157,42 @@ def _number(cell: Any, place: Place, found: list[Problem]) -> float | None:
     return None if got != got else got
 
 
-def _dimensions(rows: Rows, file: str, found: list[Problem]) -> dict[str, tuple[str, float]]:
-    """Name and weight of every dimension in use, by code."""
+def _unlisted(rows: Rows, columns: Sequence[int], known: set[str], file: str) -> Iterator[Problem]:
+    """Dimensions of indicators that the sheet Framework does not list; a level that says the same of all is one not used."""
+    for r in LEVELS:
+        said = {c: text(_at(rows, r, c)) for c in columns}
+        if len({s for s in said.values() if s}) < 2 or not known:
+            continue
+        for c, code in said.items():
+            if code and code not in known:
+                what = Text(f"the sheet Framework has no dimension {code!r}.", f"Framework 工作表中没有维度 {code!r}。")
+                fix = Text(f"Correct it, or list it there; it has {', '.join(sorted(known))}.", f"请更正或在该表中列出；现有 {'、'.join(sorted(known))}。")
+                yield Problem("unknown-dimension", what, fix, Place(file, "Database", r + 1, letter(c)))
+
+
+def _dimensions(rows: Rows, file: str, found: list[Problem]) -> tuple[dict[str, tuple[str, float]], set[str]]:
+    """Name and weight of every dimension in use, by code; the codes of those marked as unused."""
     head = next((r for r, row in enumerate(rows[:8]) if any(text(c).lower() == "dimension/indicator" for c in row)), None)
     if head is None:
         what = Text("the sheet Framework has no header 'Dimension/indicator' in its first rows.", "Framework 工作表前几行没有 Dimension/indicator 表头。")
         found.append(Problem("not-cointool", what, Text("Is it a COIN Tool workbook?", "请确认是否为 COIN Tool 工作簿。"), Place(file, "Framework")))
-        return {}
+        return {}, set()
     mark = next(i for i, c in enumerate(rows[head]) if text(c).lower() == "dimension/indicator")
-    out = {}
+    out: dict[str, tuple[str, float]] = {}
+    unused = set()
     for r in range(head + 1, len(rows)):
         code = text(_at(rows, r, 2))
-        if code and text(_at(rows, r, mark)) != "--" and re.match(r"(sp\.|p\.|si\.|Index)", code):
+        if not re.match(r"(sp\.|p\.|si\.|Index)", code):
+            continue
+        if text(_at(rows, r, mark)) == "--":
+            unused.add(code)
+        elif code in out:
+            what = Text(f"the dimension {code!r} is listed twice.", f"维度 {code!r} 重复列出。")
+            found.append(Problem("duplicate-code", what, Text("Delete or rename one.", "请删除或改名其中一个。"), Place(file, "Framework", r + 1, "C")))
+        else:
             weight = _number(_at(rows, r, 4), Place(file, "Framework", r + 1, "E"), found)
             out[code] = (text(_at(rows, r, 7)), 1.0 if weight is None else weight)
-    return out
+    return out, unused
 
 
 def _nodes(

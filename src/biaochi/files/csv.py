@@ -51,6 +51,7 @@ def _read_large(path: Path, name: str) -> Table | None:
     """A large plain file in UTF-8; None where anything about it is unusual, which the careful reader then tells."""
     try:
         import pyarrow as pa
+        from pyarrow import compute as pc
         from pyarrow import csv as arrow_csv
     except ImportError:
         return None
@@ -59,9 +60,12 @@ def _read_large(path: Path, name: str) -> Table | None:
     raw = path.read_bytes()
     start = raw[:65_536]
     first = start.split(b"\n", 1)[0].decode("utf-8-sig", "replace").rstrip("\r")
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or not first.strip() or first.startswith("sep=") or "\r" in first or _odd(raw):
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or not first.strip() or first.startswith("sep=") or "\r" in first:
         return None
-    header = [h.strip() for h in next(csv.reader([first], delimiter=_separator(first)[1]))]
+    delimiter = _separator(first)[1]
+    if _odd(raw, delimiter):
+        return None
+    header = [h.strip() for h in next(csv.reader([first], delimiter=delimiter))]
     if len(set(header)) < len(header) or not all(header):
         return None
     text = pa.dictionary(pa.int32(), pa.string())
@@ -69,23 +73,37 @@ def _read_large(path: Path, name: str) -> Table | None:
         read = arrow_csv.read_csv(
             str(path),
             read_options=arrow_csv.ReadOptions(column_names=header, skip_rows=1),
-            parse_options=arrow_csv.ParseOptions(delimiter=_separator(first)[1], ignore_empty_lines=False),
+            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False),
             convert_options=arrow_csv.ConvertOptions(column_types={h: pa.string() if _is_value(h) else text for h in header}, strings_can_be_null=False),
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError, csv.Error):
         return None
     lines = raw.count(b"\n") + (not raw.endswith(b"\n")) - 1
-    long = any(len(v) > LONGEST_CELL for c in read.columns if pa.types.is_dictionary(c.type) for chunk in c.chunks for v in chunk.dictionary.to_pylist())
+    cells = (chunk.dictionary if pa.types.is_dictionary(c.type) else chunk for c in read.columns for chunk in c.chunks)
+    long = any((pc.max(pc.utf8_length(c)).as_py() or 0) > LONGEST_CELL for c in cells)
     return None if long or len(read) != lines else table_of(read, name, range(2, len(read) + 2))
 
 
-def _odd(raw: bytes) -> bool:
-    """Whether a file has control characters, or quotes that do not simply stand around a cell."""
-    return bool(_CONTROL_BYTES.search(raw)) or (b'"' in raw and (raw.count(b'"') % 2 == 1 or bool(_LOOSE_QUOTE.search(raw))))
+def _odd(raw: bytes, delimiter: str) -> bool:
+    """Whether a file has characters of doubtful meaning, or quotes that do not simply stand around a cell."""
+    if _CONTROL_BYTES.search(raw) or (not raw.isascii() and _doubtful(raw)):
+        return True
+    if b'"' not in raw:
+        return False
+    cut = re.escape(delimiter.encode())
+    return b'"' in re.sub(rb"(?:^|(?<=[\n" + cut + rb']))"[^"]*(?:""[^"]*)*"(?=[\r\n' + cut + rb"]|$)", b"", raw.removeprefix(b"\xef\xbb\xbf"))
+
+
+def _doubtful(raw: bytes) -> bool:
+    """Whether the careful reader has something to say of these bytes: not UTF-8, control characters, or Chinese too."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return True
+    return bool(CONTROL.search(text)) or (not raw.startswith(b"\xef\xbb\xbf") and _ambiguous(raw, text))
 
 
 _CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_LOOSE_QUOTE = re.compile(rb'"[^",;\t\r\n]*"[^",;\t\r\n]')
 
 
 def checked(table: Table) -> Table:
@@ -146,7 +164,7 @@ def _strictly(raw: bytes, encoding: str, name: str) -> str:
 
 def _ambiguous(raw: bytes, text: str) -> bool:
     """Whether a UTF-8 text without any Chinese would be plain Chinese as GB18030, such as ̫ԭ for 太原."""
-    foreign = re.findall("[^\\x00-\\x7f]+", text)
+    foreign = set(re.findall("[^\\x00-\\x7f]+", text))
     if all(_one_script(run) for run in foreign):
         return False
     try:

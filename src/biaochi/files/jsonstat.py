@@ -108,6 +108,9 @@ def _tables(document: Mapping[str, Any], name: str) -> Iterator[Table]:
         columns["status"] = [status.get(i, "") for i in held]
     if source:
         columns["source"] = [source.get(i, "") for i in held]
+    for d, names, k in zip(ids, labels, at, strict=True):
+        if times := _multipliers(document["dimension"][d]["category"]):
+            columns["multiplier"] = [times.get(names[i], "") for i in k.tolist()]
     yield Table(columns, name, "data", range(1, len(held) + 1), long=True)
     for sheet in ("framework", "units"):
         told: Columns | None = extension.get(sheet)
@@ -137,6 +140,12 @@ def _categories(category: Mapping[str, Any]) -> list[str]:
     if sorted(index.values()) != list(range(len(index))):
         raise ValueError(f"positions of categories are {sorted(index.values())[:5]}")
     return sorted(index, key=index.__getitem__)
+
+
+def _multipliers(category: Mapping[str, Any]) -> dict[str, str]:
+    """Powers of ten the values of categories are in, where they are not 0."""
+    units = category.get("unit") or {}
+    return {str(c): str(u["multiplier"]) for c, u in units.items() if isinstance(u, Mapping) and u.get("multiplier")}
 
 
 def _cells(told: Any, n: int) -> dict[int, Any]:

@@ -206,7 +206,7 @@ def _toml(project: Project, told: Files) -> str:
 
 def settings_columns(project: Project) -> Columns:
     """The settings of a project as a Recipe sheet: dotted keys and their values."""
-    title = {"en": project.title.en, "zh": project.title.zh}
+    title = {lang: t for lang, t in (("en", project.title.en), ("zh", project.title.zh)) if t}
     rows = _flat({"title": title, "notice": _notice(project), "recipe": recipe_table(project.recipe)})
     return {"key": [k for k, _ in rows], "value": [v for _, v in rows]}
 

@@ -66,7 +66,9 @@ def _by_columns(o: Observations, path: Path) -> bool:
 def is_sdmx(table: Table) -> bool:
     """Whether a table of text is SDMX-CSV, 1.0 (DATAFLOW) or 2.0 (STRUCTURE)."""
     first = next(iter(table.columns), "")
-    return first.split("[")[0] in ("STRUCTURE", "DATAFLOW") and any(c.split(":")[0].strip() == "OBS_VALUE" for c in table.columns)
+    return first.split("[")[0] in ("STRUCTURE", "DATAFLOW") and any(
+        c.split(":")[0].strip() in ("OBS_VALUE", "TIME_PERIOD", "STRUCTURE_ID") for c in table.columns
+    )
 
 
 def from_sdmx_csv(table: Table) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -173,9 +174,9 @@ def read_sdmx_ml(path: Path, name: str) -> list[Table]:
     BadInput
         If the file is no well-formed XML, declares entities, or holds neither observations nor code lists.
     """
-    _no_entities(path, name)
+    _no_entities(path.read_bytes(), name)
     try:
-        (rows, lists, enumerated), actions = _walk(path)
+        (rows, lists, enumerated), actions = _walk(path, name)
     except (ElementTree.ParseError, ValueError, LookupError) as e:
         row = e.position[0] if isinstance(e, ElementTree.ParseError) and e.position else None
         refuse(
@@ -204,19 +205,29 @@ def read_sdmx_ml(path: Path, name: str) -> list[Table]:
     return tables
 
 
-def _no_entities(path: Path, name: str) -> None:
-    raw = path.read_bytes()
+def _no_entities(raw: bytes, name: str) -> None:
     if any(word.encode(code) in raw for word in ("<!DOCTYPE", "<!ENTITY") for code in ("utf-8", "utf-16-le", "utf-16-be")):
         what = Text("the file declares a document type; SDMX has none, and entities can be harmful.", "文件声明了文档类型；SDMX 不使用，且实体可能有害。")
         refuse([Problem("bad-xml", what, Text("Remove the DOCTYPE line.", "请删除 DOCTYPE 声明。"), Place(name))])
 
 
-def _source(path: Path) -> Any:
+_ENCODINGS = frozenset(
+    ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii", "iso8859-1", "cp1252", "gb2312", "gbk", "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr"]
+)
+
+
+def _source(path: Path, name: str) -> Any:
     """The file as the parser takes it: decoded here, where its encoding is one the parser does not know."""
     with path.open("rb") as f:
         told = re.match(rb"""<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["']""", f.read(200))
     encoding = told[1].decode().lower() if told else "utf-8"
-    return str(path) if encoding in ("utf-8", "utf-16", "us-ascii", "iso-8859-1") else io.StringIO(path.read_text(encoding=encoding))
+    if codecs.lookup(encoding).name not in _ENCODINGS:
+        raise LookupError(f"its encoding is {encoding}; use UTF-8")
+    if encoding in ("utf-8", "utf-16", "us-ascii", "iso-8859-1"):
+        return str(path)
+    text = path.read_text(encoding=encoding)
+    _no_entities(text.encode("utf-8", "replace"), name)
+    return io.StringIO(text)
 
 
 Found = tuple[list[dict[str, str]], dict[str, list[Code]], dict[str, str]]
@@ -227,33 +238,35 @@ class _Message:
     """What was met on the way through a message."""
 
     rows: list[dict[str, str]] = field(default_factory=list)
+    here: list[dict[str, str]] = field(default_factory=list)
+    """Observations of the data set that is being read."""
     lists: dict[str, list[Code]] = field(default_factory=dict)
     enumerated: dict[str, str] = field(default_factory=dict)
     series: dict[str, str] = field(default_factory=dict)
     fixed: dict[str, str] = field(default_factory=dict)
     """Attributes of the data set."""
-    groups: list[dict[str, str]] = field(default_factory=list)
-    """Attributes of groups of observations, with the dimensions that make the group."""
+    groups: list[tuple[dict[str, str], dict[str, str]]] = field(default_factory=list)
+    """Groups of its observations: the dimensions that make the group, where it names them, and what else it says."""
     actions: set[str] = field(default_factory=set)
 
 
-def _walk(path: Path) -> tuple[Found, set[str]]:
+def _walk(path: Path, name: str) -> tuple[Found, set[str]]:
     """Observations with all attributes that concern them, code lists by id, the code list of each dimension; actions."""
     m = _Message()
     above: list[str] = []
-    for event, e in ElementTree.iterparse(_source(path), ("start", "end")):
+    for event, e in ElementTree.iterparse(_source(path, name), ("start", "end")):
         tag = _local(e.tag)
         if event == "start":
             above.append(tag)
             if tag == "Series":
                 m.series = dict(_attributes(e))
             elif tag == "DataSet":
-                m.fixed |= {k: v for k, v in _attributes(e) if k not in _OF_DATASET}
+                m.fixed = {k: v for k, v in _attributes(e) if k not in _OF_DATASET}
             m.actions |= {v for k, v in e.attrib.items() if _local(k) == "action"}
             continue
         above.pop()
         _ended(m, tag, e, above[-1] if above else "")
-    return (_spread(m), m.lists, m.enumerated), m.actions
+    return (m.rows, m.lists, m.enumerated), m.actions
 
 
 _OF_DATASET = frozenset({"structureRef", "setID", "action", "validFromDate", "validToDate", "reportingBeginDate", "reportingEndDate", "publicationYear", "publicationPeriod", "dataScope", "dataProviderSchemeAgencyId", "dataProviderSchemeId", "dataProviderID", "dataflowID", "dataflowAgencyID", "keyFamilyURI", "datasetID"})  # fmt: skip
@@ -272,13 +285,16 @@ def _ended(m: _Message, tag: str, e: Any, parent: str) -> None:
         case "Comp", "Series":
             m.series |= _component(e)
         case "Obs", _:
-            m.rows.append({**m.series, **_observation(e)})
+            m.here.append({**m.series, **_observation(e)})
             e.clear()
         case "Series", _:
             m.series = {}
             e.clear()
         case (("Group" | "SiblingGroup" | "Atts"), ("DataSet" | "Group")):
-            m.groups.append({**dict(_attributes(e)), **dict(_values(e)), **{k: v for c in e if _local(c.tag) == "Comp" for k, v in _component(c).items()}})
+            m.groups.append(_group(e))
+        case "DataSet", _:
+            m.rows += _spread(m)
+            m.here, m.fixed, m.groups = [], {}, []
         case (("Codelist" | "Dimension"), _):
             _structure(m, tag, e)
 
@@ -297,17 +313,29 @@ def _component(e: Any) -> dict[str, str]:
     return {e.get("id", ""): next((v.text or "" for v in e if _local(v.tag) == "Value"), e.get("value", ""))}
 
 
+def _group(e: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """The key of a group, where it is marked as one, and all else the group says."""
+    parts = {_local(c.tag): c for c in e}
+    if "GroupKey" in parts:
+        return dict(_values(parts["GroupKey"])), dict(_values(parts["Attributes"])) if "Attributes" in parts else {}
+    return {}, {**dict(_attributes(e)), **dict(_values(e)), **{k: v for c in e if _local(c.tag) == "Comp" for k, v in _component(c).items()}}
+
+
+_NO_KEY = frozenset({*COLUMNS["value"], *COLUMNS["status"], *COLUMNS["source"]})
+
+
 def _spread(m: _Message) -> list[dict[str, str]]:
-    """Observations with the attributes of their data set and groups."""
-    met = {k for r in m.rows for k in r}
+    """Observations of a data set with its attributes and those of their groups: a group is known by what all observations have."""
+    met = {k for k in set(m.here[0]).intersection(*m.here) if k.lower() not in _NO_KEY} if m.here else set()
     by_key: dict[tuple[str, ...], dict[tuple[str, ...], dict[str, str]]] = {}
-    for g in m.groups:
-        key = tuple(sorted(k for k in g if k in met))
-        by_key.setdefault(key, {}).setdefault(tuple(g[k] for k in key), {}).update({k: v for k, v in g.items() if k not in met})
+    for named, said in m.groups:
+        marked = named or {k: v for k, v in said.items() if k in met}
+        key = tuple(sorted(marked))
+        by_key.setdefault(key, {}).setdefault(tuple(marked[k] for k in key), {}).update({k: v for k, v in said.items() if k not in marked})
     if not m.fixed and not by_key:
-        return m.rows
+        return m.here
     out = []
-    for r in m.rows:
+    for r in m.here:
         more = [by_key[key].get(tuple(r.get(k, "") for k in key), {}) for key in by_key]
         out.append({**m.fixed, **{k: v for x in more for k, v in x.items()}, **r})
     return out
