@@ -295,7 +295,7 @@ def _placement_flags(rows: list[dict[str, Any]], t: Thresholds) -> Iterator[Flag
         if r is None:
             continue
         said = f"r = {r:.2f}, {_p(row['p'])}, n = {row['n']}"
-        if r < 0:
+        if r < min(t.low, 0.0):
             yield Flag(
                 "against-parent", (code, parent), r, "low", Text(f"{code} runs against its parent {parent}: {said}.", f"{code} 与上级 {parent} 反向：{said}。")
             )

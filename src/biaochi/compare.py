@@ -164,7 +164,7 @@ def _agreement(a: tuple[Array, Array], b: tuple[Array, Array], counts: NDArray[n
     both = ~np.isnan(a[0]) & ~np.isnan(b[0]) & counts
     x, y = a[0][both][:, None], b[0][both][:, None]
     kinds: tuple[Kind, ...] = ("pearson", "spearman", "kendall")
-    out = {str(kind): or_none(association(x, y, kind)[0][0, 0]) for kind in kinds}
+    out = {str(kind): or_none(association(x, y, kind)[0][0, 0]) if both.any() else None for kind in kinds}
     shift = np.abs(a[1] - b[1])
     known = shift[~np.isnan(shift)]
     return {**out, "mean_shift": float(known.mean()) if known.size else None, "largest_shift": float(known.max()) if known.size else None}

@@ -335,6 +335,8 @@ def _importance(importance: Mapping[str, float] | None, codes: Sequence[str]) ->
 
 def _by_code(name: str, given: Mapping[str, float], codes: Sequence[str]) -> Array:
     """Numbers by input, from 0 up and not all 0; inputs left out have 0."""
+    if not isinstance(given, Mapping):
+        raise BadOption(name, f"must be a mapping from input to number; got {given!r}.", f"{name} 应为由投入项到数值的映射；得到 {given!r}。")
     for code in given:
         if code not in codes:
             raise UnknownName(Text(f"input under {name}", f"{name} 中的投入项"), code, codes)

@@ -12,7 +12,7 @@ from biaochi.checks import REGISTRIES, choice_of
 from biaochi.errors import BadOption, Text, UnknownName
 from biaochi.framework import Framework
 from biaochi.kernels.moments import correlation, covariance
-from biaochi.method import Array, Trait, is_number
+from biaochi.method import Array, Trait, is_number, is_whole
 from biaochi.period import Period
 from biaochi.result import Result, takes_result
 
@@ -261,6 +261,8 @@ def denominator_correlations(result: Result, *, threshold: float = 0.6, period: 
 def below(result: Result, top: str, level: int | None, who: str = "influence") -> list[str]:
     """Codes of the nodes below one: its children, or those of a level."""
     under = [n.code for n in result.framework.walk(top) if n.code != top]
+    if level is not None and not is_whole(level):
+        raise BadOption("level", f"must be a whole number; got {level!r}.", f"level 应为整数；得到 {level!r}。")
     wanted = result.framework.levels[top] + 1 if level is None else level
     codes = [c for c in under if result.framework.levels[c] == wanted]
     if not under:

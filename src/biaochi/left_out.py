@@ -63,7 +63,7 @@ def leave_out(result: Result, level: int | None = None, *, code: str | None = No
     p, n = result.period_at(period), result.node_at(code)
     framework = result.original or result.framework
     every = [x.code for x in result.nodes[1:] if (x.code in result.indicators if level is None else result.framework.levels[x.code] == level)]
-    if not every:
+    if not every or isinstance(level, bool):
         depth = max(result.framework.levels.values())
         raise BadOption("level", f"must be 1 to {depth}; got {level!r}.", f"层级应为 1 至 {depth}；得到 {level!r}。")
     scores, ranks = {"": result.scores[p, :, n]}, {"": result.ranks[p, :, n]}

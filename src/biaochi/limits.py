@@ -120,9 +120,10 @@ def _orders(limits: Limits, codes: Sequence[str]) -> Iterator[Array]:
         )
     chains = [limits.order] if limits.order and isinstance(limits.order[0], str) else limits.order
     for chain in chains:
-        if not isinstance(chain, (list, tuple)) or len(set(chain)) < max(len(chain), 2):
+        named = isinstance(chain, (list, tuple)) and all(isinstance(c, str) for c in chain)
+        if not named or len(set(chain)) < max(len(chain), 2):
             raise BadOption("order", f"needs chains of two different inputs or more; got {chain!r}.", f"order 应为两个以上投入项的序列；得到 {chain!r}。")
-        places = [_one(str(c), codes) for c in chain]
+        places = [_one(c, codes) for c in chain]
         for a, b in pairwise(places):
             yield b - a
 

@@ -49,7 +49,7 @@ def is_number(value: Any) -> bool:
 
 def is_whole(value: Any, least: float = -np.inf) -> bool:
     """Whether a value is a whole number, not below the least."""
-    return is_number(value) and bool(np.isfinite(value)) and value == int(value) and value >= least
+    return is_number(value) and bool(abs(value) < 2**63) and value == int(value) and value >= least
 
 
 def or_none(v: Any) -> float | None:

@@ -182,3 +182,12 @@ def test_draws_are_listed_as_what_is_left(asem):
     assert [c["choice"] for c in got.choices] == ["draws"]
     for row in got.rows:
         assert sum(row["because"].values()) == pytest.approx(row["difference"], abs=1e-9)
+
+
+def test_results_without_a_unit_that_counts_in_both_are_compared_all_the_same():
+    def made(a: bool, b: bool) -> biaochi.Result:
+        units = [biaochi.Unit("a", ranked=a), biaochi.Unit("b", ranked=b), biaochi.Unit("c", ranked=False)]
+        panel = Panel.of({"unit": ["a", "b", "c"], "i": [1.0, 2, 3]}, units=units, period="2024")
+        return biaochi.run(Framework([Node("t"), Node("i", "t")]), panel, Recipe(normalise="none", impute="none", scale="pooled"))
+
+    assert biaochi.compare(made(True, False), made(False, True)).correlations["pearson"] is None

@@ -91,6 +91,8 @@ def test_every_form_under_every_limit_against_linear_programs(kind, seed):
     for k in range(n):
         rates = np.where(y[k] > 0, weight, 0) / np.where(y[k] > 0, weight, 0).sum() / np.where(y[k] > 0, y[k], 1)
         want = [best(zero, y[k], y, limits, y[k], zero), best(y[k], y[k], y, limits, step[k], zero), best(y[k], y[k], y, limits, None, rates)]
+        if kind in ("shares", "both") and np.isnan(want[0]):  # weights on values of 0 alone would do for the second program
+            want[1] = np.nan
         np.testing.assert_allclose([radial.level[k], straight.gap[k], own.gap[k]], want, rtol=1e-8, atol=1e-8)
     inside = radial.weights[~np.isnan(radial.scores)] @ y.T
     assert inside.max() <= 1 + 1e-9
@@ -337,3 +339,28 @@ def test_a_child_nobody_has_takes_no_share():
     y = np.where(np.arange(3) == 2, np.nan, SMALL)
     got = AGGREGATORS["bod"].kernel(y, np.ones(3), low=0.5)
     np.testing.assert_allclose(got, AGGREGATORS["bod"].kernel(SMALL[:, :2], np.ones(2), low=0.5))
+
+
+@pytest.mark.parametrize("direction", ["own", "mean", "ideal", "potential"])
+def test_a_unit_the_shares_shut_out_has_no_score_and_is_named(direction):
+    x = np.array([[1, 1, 1], [0.5, 0.8, 0.4], [0, 0.5, 0.9]])
+    made = biaochi.frontier(index(x), form="directional", direction=direction, limits=Limits(shares={"*": (0.1, 0.6)}))
+    assert np.isnan(made.scores).tolist() == [False, False, True]
+    assert "u002" in made.notices[0].en
+
+
+def test_shares_of_tiny_values_do_not_drown_in_the_tolerance():
+    rng = np.random.default_rng(43)
+    x = rng.random((8, 4))
+    x[0, :3] = rng.random(3) * 1e-8
+    made = biaochi.frontier(index(x), form="directional", direction="potential", limits=Limits(shares={"*": (0.05, 0.6)}))
+    assert made.scores[0] == pytest.approx(0.62496, abs=1e-5)  # the same program in v = w y, by HiGHS
+    assert made.shares[0].min() >= 0.05 - 1e-6
+
+
+def test_what_is_no_mapping_or_no_chain_is_answered_in_words():
+    made = index(np.random.default_rng(1).random((5, 3)))
+    for wrong in ({"form": "nonradial", "importance": 1.0}, {"form": "nonradial", "importance": []}, {"limits": Limits(order=[["i0", ["i1"]]])},
+                  {"sample": 10**30}, {"level": True}):  # fmt: skip
+        with pytest.raises(biaochi.BadOption):
+            biaochi.frontier(made, **wrong)

@@ -86,6 +86,10 @@ def directional(values: Array, rows: Array, direction: Array, restrictions: Rest
     got = _solved(values, rows, values, direction, np.zeros(values.shape), restrictions)
     still = ~(direction > 0).any(axis=1) & ~np.isnan(values).any(axis=1)
     nothing = ~(values > 0).any(axis=1)
+    if restrictions is not None and restrictions.shares.any():  # which weights on values of 0 alone satisfy too
+        empty = np.flatnonzero((values > 0).any(axis=1) & ((got.weights * values).sum(axis=1) <= 1e-9 * got.level))
+        out = [k for k in empty if simplex.shut_out(restrictions, values[k])]
+        got.weights[out], got.level[out], got.good[out] = np.nan, np.nan, False
     gap = np.where(still, 0.0, _clean(got.level - (got.weights * values).sum(axis=1)))
     scores = np.where(gap > -1.0, ratio(np.ones(len(gap)), 1.0 + gap), np.where(np.isnan(gap), np.nan, np.inf))
     scores, gap = np.where(nothing & still, 0.0, scores), np.where(nothing & still, np.inf, gap)
@@ -200,6 +204,9 @@ def drawn(values: Array, rows: Array, restrictions: Restrictions | None, *, size
     return out
 
 
+_SHARP = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+
+
 def common(values: Array, rows: Array, restrictions: Restrictions | None, aim: str) -> Array:
     """One set of weights for all units, as kind to them as one set can be.
 
@@ -234,10 +241,10 @@ def common(values: Array, rows: Array, restrictions: Restrictions | None, aim: s
         own = radial(values, rows, restrictions).scores
         fixed += [(np.append(-row, -1.0), -s) for row, s in zip(y, own, strict=True) if np.isfinite(s)]
         a, b = np.array([f[0] for f in fixed]), np.array([f[1] for f in fixed])
-        least = linprog(np.append(np.zeros(m), 1.0), A_ub=a, b_ub=b, bounds=bounds, method="highs")
+        least = linprog(np.append(np.zeros(m), 1.0), A_ub=a, b_ub=b, bounds=bounds, method="highs", options=_SHARP)
         bounds[m] = (0.0, max(float(least.x[m]), 0.0) * (1 + 1e-9) + 1e-12) if least.status == 0 else (0.0, None)
     a, b = np.array([f[0] for f in fixed]), np.array([f[1] for f in fixed])
-    best = linprog(most, A_ub=a, b_ub=b, bounds=bounds, method="highs")
+    best = linprog(most, A_ub=a, b_ub=b, bounds=bounds, method="highs", options=_SHARP)
     return np.asarray(best.x[:m] / size) if best.status == 0 else np.full(m, np.nan)
 
 

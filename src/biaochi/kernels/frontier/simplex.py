@@ -114,9 +114,10 @@ class _Model:
         h, m = self.h, self.m
         h.changeColsCost(2 * m + 1, np.arange(2 * m + 1, dtype=np.int32), np.concatenate([-goal, np.zeros(m), [1.0]]))
         h.changeColsBounds(m, np.arange(m, dtype=np.int32), low, np.full(m, self.inf))
+        unit = _unit(values)
         for j in range(m):
             if self.shares:
-                h.changeCoeff(j, j, float(values[j]))
+                h.changeCoeff(j, j, float(values[j]) / unit)
             if self.norm is not None and norm is not None:
                 h.changeCoeff(self.norm, j, float(norm[j]))
         while True:
@@ -187,6 +188,24 @@ def vertex(cone: Array) -> tuple[Ints, Array] | None:
     bounds = [j for j, status in enumerate(basis.col_status) if status != inside]
     binding = [m + i for i, status in enumerate(basis.row_status[1:]) if status != inside]
     return np.array(bounds + binding, np.intp), np.array(h.getSolution().col_value)
+
+
+def _unit(values: Array) -> float:
+    """What shares of a unit are counted in: its smallest value, lest small shares drown in the tolerance."""
+    there = values[values > 0]
+    return max(float(there.min()), 1e-9 * float(there.max())) if there.size else 1.0
+
+
+def shut_out(restrictions: Restrictions, values: Array) -> bool:
+    """Whether no weights give a unit with these values a sum above 0 within restrictions of weights and shares."""
+    from scipy.optimize import linprog
+
+    free = restrictions.level == 0
+    unit = values / values.max()
+    weights, shares, _ = Restrictions(restrictions.weights[free], restrictions.shares[free] * unit, restrictions.level[free]).scaled()
+    rows = np.stack([weights, shares]).sum(axis=0)
+    got = linprog(np.zeros(len(values)), A_ub=rows, b_ub=np.zeros(len(rows)), A_eq=unit[None], b_eq=[1.0], method="highs")
+    return bool(got.status == 2)
 
 
 def feasible(restrictions: Restrictions, values: Array) -> bool:
