@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from biaochi.errors import Place, Problem, Text, refuse
 from biaochi.table import LONGEST_CELL, Table, shown
 
@@ -88,10 +90,21 @@ def _odd(raw: bytes, delimiter: str) -> bool:
     """Whether a file has characters of doubtful meaning, or quotes that do not simply stand around a cell."""
     if _CONTROL_BYTES.search(raw) or (not raw.isascii() and _doubtful(raw)):
         return True
-    if b'"' not in raw:
+    if b'"' not in raw or _plainly_quoted(raw.removeprefix(b"\xef\xbb\xbf"), delimiter):
         return False
     cut = re.escape(delimiter.encode())
     return b'"' in re.sub(rb"(?:^|(?<=[\n" + cut + rb']))"[^"]*(?:""[^"]*)*"(?=[\r\n' + cut + rb"]|$)", b"", raw.removeprefix(b"\xef\xbb\xbf"))
+
+
+def _plainly_quoted(raw: bytes, delimiter: str) -> bool:
+    """Whether quotes open at the start of a cell and close at its end in turn, none of them doubled: the quick answer for most files."""
+    content = np.frombuffer(raw, np.uint8)
+    at = np.flatnonzero(content == ord('"'))
+    opened, closed = at[::2], at[1::2]
+    before, after = content[opened[opened > 0] - 1], content[closed[closed < len(content) - 1] + 1]
+    starts, ends = np.zeros(256, bool), np.zeros(256, bool)
+    starts[[ord(delimiter), 10]] = ends[[ord(delimiter), 10, 13]] = True
+    return len(at) % 2 == 0 and bool(starts[before].all() and ends[after].all())
 
 
 def _doubtful(raw: bytes) -> bool:
