@@ -15,36 +15,52 @@ _HOME = {
     "BadInput": "errors",
     "BadOption": "errors",
     "BiaochiError": "errors",
+    "Bounds": "reweigh",
     "Chained": "chained",
     "Choice": "recipe",
     "CommonWeights": "frontier",
     "Comparison": "compare",
     "Convergence": "trends",
     "Correlations": "coherence",
+    "Dirichlet": "reweigh",
+    "Drop": "reweigh",
+    "Errors": "variation",
     "Explanation": "explain",
     "Factors": "coherence",
     "Flag": "audit",
     "Framework": "framework",
     "Frontier": "frontier",
+    "ImputationDraws": "variation",
     "Imputations": "multiple",
     "Influence": "importance",
     "LeftOut": "left_out",
     "Limits": "limits",
     "MissingExtra": "errors",
     "Node": "node",
+    "Noise": "reweigh",
     "Optimised": "importance",
     "Optimum": "node",
     "Panel": "panel",
+    "Peers": "variation",
     "Period": "period",
     "Place": "errors",
     "Problem": "errors",
     "Project": "files.project",
+    "Ranks": "ranks",
+    "Reachable": "reachable",
     "Recipe": "recipe",
     "Reliability": "coherence",
     "Result": "result",
+    "Robustness": "robustness",
+    "Sampler": "reweigh",
+    "Sensitivity": "sensitivity",
+    "Sets": "reweigh",
+    "Settings": "variation",
+    "Study": "study",
     "Thresholds": "coherence",
     "Unit": "units",
     "UnknownName": "errors",
+    "acceptability": "reachable",
     "audit": "audit",
     "chain": "chained",
     "codes_from_names": "files.cointool",
@@ -55,6 +71,7 @@ _HOME = {
     "convergence": "trends",
     "correlate": "compare",
     "correlations": "coherence",
+    "delta": "drivers",
     "denominator_correlations": "importance",
     "evaluate": "run",
     "explain": "explain",
@@ -68,25 +85,33 @@ _HOME = {
     "influence": "importance",
     "leave_out": "left_out",
     "load": "files.project",
+    "one_at_a_time": "drivers",
     "optimise_weights": "importance",
     "own": "custom",
+    "reachable_ranks": "reachable",
     "read_coinr": "files.coinr",
     "read_cointool": "files.cointool",
     "read_framework": "files.tree",
     "read_panel": "files.observations",
     "recipe_changes": "changes",
+    "regional": "drivers",
     "reliability": "coherence",
+    "robustness": "robustness",
     "run": "run",
     "save": "files.save",
+    "sensitivity": "sensitivity",
     "statistics": "coherence",
     "strengths": "standing",
     "trends": "trends",
+    "usual": "usual",
     "variant": "recipe",
+    "weight_stability": "stability",
     "write_audit": "reports.audit",
     "write_coinr": "files.coinr",
     "write_everything": "reports.everything",
     "write_jsonstat": "files.jsonstat",
     "write_report": "reports.html",
+    "write_robustness": "reports.robustness",
     "write_sdmx_csv": "files.sdmx.csv",
     "write_sdmx_json": "files.sdmx.json",
     "write_sdmx_json_structure": "files.sdmx.json",
@@ -104,6 +129,7 @@ if TYPE_CHECKING:
     from biaochi.coherence import Correlations, Factors, Reliability, Thresholds, correlations, factors, reliability, statistics
     from biaochi.compare import Comparison, compare, compare_many, correlate
     from biaochi.custom import own
+    from biaochi.drivers import delta, one_at_a_time, regional
     from biaochi.errors import BadInput, BadOption, BiaochiError, MissingExtra, Place, Problem, UnknownName
     from biaochi.explain import Explanation, explain
     from biaochi.files.coinr import read_coinr, write_coinr
@@ -126,16 +152,26 @@ if TYPE_CHECKING:
     from biaochi.node import Node, Optimum
     from biaochi.panel import Panel
     from biaochi.period import Period
+    from biaochi.ranks import Ranks
+    from biaochi.reachable import Reachable, acceptability, reachable_ranks
     from biaochi.recipe import Choice, Recipe, variant
     from biaochi.reports.audit import write_audit
     from biaochi.reports.everything import write_everything
     from biaochi.reports.html import write_report
+    from biaochi.reports.robustness import write_robustness
     from biaochi.reports.workbook import write_workbook
     from biaochi.result import Result
+    from biaochi.reweigh import Bounds, Dirichlet, Drop, Noise, Sampler, Sets
+    from biaochi.robustness import Robustness, robustness
     from biaochi.run import evaluate, run
+    from biaochi.sensitivity import Sensitivity, sensitivity
+    from biaochi.stability import weight_stability
     from biaochi.standing import group_ranks, strengths
+    from biaochi.study import Study
     from biaochi.trends import Convergence, convergence, growth, trends
     from biaochi.units import Unit
+    from biaochi.usual import usual
+    from biaochi.variation import Errors, ImputationDraws, Peers, Settings
 
 
 def __getattr__(name: str) -> Any:

@@ -96,12 +96,15 @@ def cli() -> None:
 @no_files_option
 @click.option("--everything", is_flag=True, help="Also write the audit page, and every table of the run to NAME-everything.xlsx.")
 @click.option("--top", type=click.IntRange(1), default=60, metavar="N", help="Rows of the ranking to show, 60 by default.")
+@click.option("--no-robustness", is_flag=True, help="Leave out the intervals of ranks under what-ifs.")
 @json_option
 @lang_option
 @click.pass_obj
-def run(lang: Lang, project: str, period: str | None, out: Path | None, no_files: bool, everything: bool, top: int, as_json: bool) -> None:
-    """Compute scores and ranks; write a workbook and an HTML report."""
-    run_project(project, period, out, no_files, everything, top, as_json, lang)
+def run(
+    lang: Lang, project: str, period: str | None, out: Path | None, no_files: bool, everything: bool, top: int, no_robustness: bool, as_json: bool
+) -> None:  # fmt: skip
+    """Compute scores and ranks with their intervals; write a workbook and an HTML report."""
+    run_project(project, period, out, no_files, everything, top, not no_robustness, as_json, lang)
 
 
 cli.add_command(run, "evaluate")
@@ -150,6 +153,33 @@ def explain(lang: Lang, project: str, unit: str, node: str | None, period: str |
 def audit(lang: Lang, project: str, period: str | None, out: Path | None, no_files: bool, as_json: bool) -> None:
     """Audit statistics and coherence: every figure beside its threshold and source."""
     audit_project(project, period, out, no_files, as_json, lang)
+
+
+@cli.command()
+@click.argument("project", metavar="PROJECT")
+@click.option("--replicates", type=click.IntRange(1), metavar="N", help="What-ifs to make, 10,000 by default; with --stop-at, at most.")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="The same seed gives the same bits, 1 by default.")
+@click.option("--stop-at", "until", type=float, metavar="RANKS", help="Stop once the error of every mean rank is this small, such as 0.1.")
+@click.option("--of", "nodes", multiple=True, metavar="NODE", help="A node to rank, the index by default; may be given several times.")
+@period_option
+@click.option("--samples", type=click.IntRange(0), default=1024, metavar="N", help="Base samples of the sensitivity study, 1,024 by default; 0 for none.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Threads or processes, one a processor by default.")
+@click.option("--processes", is_flag=True, help="Processes instead of threads.")
+@click.option("--cluster", metavar="ADDRESS", help="An existing cluster: dask://HOST:PORT or ray://HOST:PORT.")
+@click.option("--fresh", is_flag=True, help="Start anew where an interrupted study could go on.")
+@out_option
+@no_files_option
+@json_option
+@lang_option
+@click.pass_obj
+def robustness(
+    lang: Lang, project: str, replicates: int | None, seed: int | None, until: float | None, nodes: tuple[str, ...], period: str | None, samples: int,
+    workers: int | None, processes: bool, cluster: str | None, fresh: bool, out: Path | None, no_files: bool, as_json: bool,
+) -> int | None:  # fmt: skip
+    """Rank again under thousands of what-ifs: intervals, ties, what moves the ranks."""
+    from biaochi.cli_study import Asked, study_project
+
+    return study_project(Asked(project, replicates, seed, until, nodes, period, samples, workers, processes, cluster, fresh, out, no_files, as_json), lang)
 
 
 @cli.command()

@@ -19,7 +19,9 @@ FINE, BAD_INPUT, WRONG_USAGE = 0, 1, 2
 T = TypeVar("T")
 
 
-def run_project(source: str, period: str | None, out: Path | None, no_files: bool, everything: bool, top: int, as_json: bool, lang: Lang) -> None:
+def run_project(
+    source: str, period: str | None, out: Path | None, no_files: bool, everything: bool, top: int, sure: bool, as_json: bool, lang: Lang
+) -> None:  # fmt: skip
     """``biaochi run``."""
     from biaochi.files.project import load
     from biaochi.published import compare_published
@@ -32,19 +34,25 @@ def run_project(source: str, period: str | None, out: Path | None, no_files: boo
         result = run(project.framework, project.panel, project.recipe)
         result.period_at(period)  # an unknown period is refused before anything is written
         agreement = compare_published(result, project.published) if project.published else None
+        robust = None
+        if sure:
+            from biaochi.robustness import of_run
+
+            tell("ranking under what-ifs", "模拟检验位次")
+            robust = of_run(project, result)
         written: list[Path] = []
         if (out or not as_json) and not no_files:
             from biaochi.reports import write_all
 
-            written = write_all(project, result, out or Path("results") / project.name, lang, period=period, everything=everything, tell=tell)
+            written = write_all(project, result, out or Path("results") / project.name, lang, period=period, everything=everything, robust=robust, tell=tell)
     if as_json:
         from biaochi.reports.document import run_document
 
-        print_json(run_document(project, result, agreement, written, lang))
+        print_json(run_document(project, result, agreement, written, lang, robust))
         return
     from biaochi.reports.terminal import print_result
 
-    print_result(project, result, agreement, written, lang, period=period, top=top)
+    print_result(project, result, agreement, written, lang, period=period, top=top, robust=robust)
 
 
 def audit_project(source: str, period: str | None, out: Path | None, no_files: bool, as_json: bool, lang: Lang) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,11 @@ from biaochi.period import Period
 from biaochi.units import Unit, read_units
 
 __all__ = ["COLUMNS", "MOST_CELLS", "STATUSES", "Panel"]
+
+
+def nowhere(p: int, u: int, c: int) -> Place:
+    """The place of values that came in at none."""
+    return Place()
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +42,7 @@ class Panel:
     status: NDArray[np.str_]
     source: NDArray[np.int32]
     sources: tuple[str, ...] = ("",)
-    origin: Callable[[int, int, int], Place] = lambda p, u, c: Place()
+    origin: Callable[[int, int, int], Place] = nowhere
     """Where the cell (period, unit, code) came in."""
 
     def __post_init__(self) -> None:
@@ -91,6 +96,10 @@ class Panel:
             found.append(Problem("no-rows", Text("there are no values.", "没有任何数值。"), Text("Add data.", "请补充数据。")))
         refuse(found)
         return panel
+
+    def bare(self) -> Panel:
+        """The panel without the places its values came in at: what another process needs of it."""
+        return replace(self, origin=nowhere)
 
     @cached_property
     def counts(self) -> NDArray[np.bool_]:

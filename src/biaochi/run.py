@@ -64,7 +64,7 @@ def _run(framework: Framework, panel: Panel, recipe: Recipe, rng: np.random.Gene
     with np.errstate(all="ignore"):
         derived = derive(job)
         ratios = denominate(job, derived)
-        job, used = _screened(job, ratios)
+        job, used = screened(job, ratios)
         derived, ratios = derived[..., used], ratios[..., used]
         kept, counts = screen_units(job, ratios)
         filled = impute(job, kept, counts)
@@ -108,7 +108,7 @@ def derive(job: Job) -> Array:
     return np.stack([series[n.code] for n in job.indicators], axis=-1)
 
 
-def _screened(job: Job, x: Array) -> tuple[Job, list[int]]:
+def screened(job: Job, x: Array) -> tuple[Job, list[int]]:
     """The job on the indicators that have enough data, and where they stand among all."""
     left = screen_indicators(job, x)
     return left, [i for i, n in enumerate(job.indicators) if n.code in left.framework and not left.framework[n.code].series]

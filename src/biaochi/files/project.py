@@ -25,6 +25,7 @@ from biaochi.framework import Framework
 from biaochi.method import Array
 from biaochi.panel import COLUMNS, Panel
 from biaochi.recipe import Recipe
+from biaochi.study import Study, study_from
 from biaochi.table import Table, find_column, is_missing, missing_column, number, text
 
 EXAMPLES = ("desi-2022", "hdi", "asem", "shanxi-cities", "china-counties")
@@ -65,6 +66,8 @@ class Project:
     recipe: Recipe
     published: Published | None = None
     boundaries: Boundaries | None = None
+    study: Study | None = None
+    """What varies in the study of robustness; the usual one where none is declared."""
 
 
 def example_folder(name: str) -> Path:
@@ -241,6 +244,10 @@ def _project(
     published = None
     if "published" in config and panel is not None and framework is not None:
         published = get(lambda: _published(config, framework, panel, folder), Place(str(config["published"]["file"])))
+    study = None
+    if "robustness" in config:
+        study, faults = study_from(config["robustness"], recipe.place)
+        get.problems.extend(faults)
     if get.problems:  # say at once what a run would find as well
         if framework:
             get.problems.extend(recipe_problems(framework, recipe))
@@ -251,7 +258,7 @@ def _project(
     assert framework is not None
     assert panel is not None
     title = _text(config.get("title"), Text(framework.root.name("en"), framework.root.name("zh")))
-    return Project(name, title, _text(config.get("notice"), Text("", "")), framework, panel, recipe, published, boundaries)
+    return Project(name, title, _text(config.get("notice"), Text("", "")), framework, panel, recipe, published, boundaries, study)
 
 
 def _there(path: Path, name: str) -> Path:
@@ -333,7 +340,7 @@ _SEE = Text("See docs/guide/project.md.", "参见 docs/guide/project.md。")
 
 def _setting_problems(config: Mapping[str, Any], place: Place, *, workbook: bool = False) -> list[Problem]:
     """Unknown tables and keys, values of the wrong type, what must be there and is not, what is there in vain."""
-    top = ["title", "notice", "recipe", *SETTINGS]
+    top = ["title", "notice", "recipe", "robustness", *SETTINGS]
     found = [Problem("unknown-setting", unknown(Text("setting", "设置"), k, top), _SEE, place) for k in config if k not in top]
     for table, keys in SETTINGS.items():
         given = config.get(table, {})

@@ -170,6 +170,7 @@ def _lost(project: Project, written: Path, form: str) -> Iterator[Problem]:
         Text("the units", "单位"): {u.code: _unit(u) for u in a.units} == {u.code: _unit(u) for u in b.units},
         Text("the data", "数据"): (a.periods, a.codes, a.fingerprint) == (b.periods, b.codes, b.fingerprint),
         Text("the recipe", "方案"): project.recipe.fingerprint == again.recipe.fingerprint,
+        Text("what varies in the study of robustness", "稳健性研究的变动"): _study(project) == _study(again),
         Text("title and notice", "标题与说明"): [_plain(t) for t in (project.title, project.notice)] == [_plain(t) for t in (again.title, again.notice)],
     }
     for name, kept in parts.items():
@@ -188,6 +189,10 @@ def _plain(t: Text) -> tuple[str, str]:
     return t.en or t.zh, t.zh or t.en
 
 
+def _study(project: Project) -> str | None:
+    return project.study.fingerprint if project.study else None
+
+
 def _notice(project: Project) -> dict[str, str]:
     return {k: v for k, v in (("en", project.notice.en), ("zh", project.notice.zh)) if v}
 
@@ -201,13 +206,19 @@ def _toml(project: Project, told: Files) -> str:
     for key in ("level", "node"):
         for name, choices in table.get(key, {}).items():
             lines += ["", f"[recipe.{key}.{toml_value(name)}]", *(f"{s} = {toml_value(c)}" for s, c in choices.items())]
+    if project.study:
+        study = project.study.to_dict()
+        lines += ["", "[robustness]", *(f"{k} = {toml_value(v)}" for k, v in study.items() if k != "vary")]
+        for varied in study["vary"]:
+            lines += ["", "[[robustness.vary]]", *(f"{k} = {toml_value(v)}" for k, v in varied.items())]
     return "\n".join(lines) + "\n"
 
 
 def settings_columns(project: Project) -> Columns:
     """The settings of a project as a Recipe sheet: dotted keys and their values."""
     title = {lang: t for lang, t in (("en", project.title.en), ("zh", project.title.zh)) if t}
-    rows = _flat({"title": title, "notice": _notice(project), "recipe": recipe_table(project.recipe)})
+    study = {"robustness": project.study.to_dict()} if project.study else {}
+    rows = _flat({"title": title, "notice": _notice(project), "recipe": recipe_table(project.recipe), **study})
     return {"key": [k for k, _ in rows], "value": [v for _, v in rows]}
 
 

@@ -13,24 +13,26 @@ from biaochi.errors import Lang, Place, Problem, Text, refuse
 if TYPE_CHECKING:
     from biaochi.files.project import Project
     from biaochi.result import Result
+    from biaochi.robustness import Robustness
 
 Tell = Callable[[str, str], None]
 
 
 def write_all(
-    project: Project, result: Result, out: Path, lang: Lang, *, period: str | None = None, everything: bool = False, tell: Tell = lambda en, zh: None
-) -> list[Path]:
+    project: Project, result: Result, out: Path, lang: Lang, *, period: str | None = None, everything: bool = False, robust: Robustness | None = None,
+    tell: Tell = lambda en, zh: None,
+) -> list[Path]:  # fmt: skip
     """Write workbook and HTML report; all files appear together, or none does."""
     from biaochi.reports.html import write_report
     from biaochi.reports.workbook import write_workbook
 
     def workbook(path: Path) -> None:
         tell("writing the workbook", "生成工作簿")
-        write_workbook(project, result, path, lang=lang, period=period)
+        write_workbook(project, result, path, lang=lang, period=period, robust=robust)
 
     def report(path: Path) -> None:
         tell("drawing the report", "生成报告")
-        write_report(project, result, path, lang=lang, period=period, tell=tell)
+        write_report(project, result, path, lang=lang, period=period, robust=robust, tell=tell)
 
     def tables(path: Path) -> None:
         from biaochi.reports.everything import write_everything

@@ -16,10 +16,14 @@ from biaochi.method import Method
 from biaochi.published import Agreement
 from biaochi.reports.catalogue import entry
 from biaochi.result import Result
+from biaochi.robustness import Robustness
+from biaochi.sensitivity import Sensitivity
 from biaochi.trends import Convergence
 
 
-def run_document(project: Project, result: Result, agreement: Agreement | None, written: list[Path], lang: Lang) -> dict[str, Any]:
+def run_document(
+    project: Project, result: Result, agreement: Agreement | None, written: list[Path], lang: Lang, robust: Robustness | None = None
+) -> dict[str, Any]:
     """What ``biaochi run --json`` prints."""
     return {
         "schema": "biaochi.run/1",
@@ -32,9 +36,25 @@ def run_document(project: Project, result: Result, agreement: Agreement | None, 
             "scores": agreement.scores, "worst": agreement.worst, "at": agreement.at,
             "ranks": agreement.ranks, "ranks_equal": agreement.ranks_equal,
         },
+        "robustness": None if robust is None else {**robust.to_dict(), "notices": [n.what.to(lang) for n in robust.notices]},
         "notices": [n.to_dict(lang) for n in result.notices],
         "files": [str(p) for p in written],
     }  # fmt: skip
+
+
+def robustness_document(project: Project, robust: Robustness, found: Sensitivity | None, written: list[Path], lang: Lang) -> dict[str, Any]:
+    """What ``biaochi robustness --json`` prints."""
+    return {
+        "schema": "biaochi.robustness/1",
+        "biaochi": biaochi.__version__,
+        "project": project.name,
+        "notice": project.notice.to(lang) or None,
+        **robust.to_dict(),
+        "groups": [{"node": n, "period": p, "units": list(g)} for n, p in robust.targets for g in robust.ranks(n, p).groups()],
+        "sensitivity": None if found is None else found.to_dict(),
+        "notices": [n.what.to(lang) for n in robust.notices],
+        "files": [str(p) for p in written],
+    }
 
 
 def compare_document(first: Project, second: Project, found: Comparison, lang: Lang) -> dict[str, Any]:

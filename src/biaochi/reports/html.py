@@ -13,6 +13,7 @@ import numpy as np
 from biaochi.errors import Lang, MissingExtra, Text
 from biaochi.figures import script, spec, svg
 from biaochi.figures.heatmap import heatmap
+from biaochi.figures.intervals import rank_intervals
 from biaochi.figures.map import sketch_map
 from biaochi.figures.profile import profile
 from biaochi.figures.ranking import ranking
@@ -20,8 +21,9 @@ from biaochi.figures.tree import tree
 from biaochi.files.project import Project
 from biaochi.framework import Optimum
 from biaochi.published import compare_published
-from biaochi.reports.words import flags, headline, legend, method_rows, provenance
+from biaochi.reports.words import flags, headline, intervals, legend, method_rows, provenance, study_line
 from biaochi.result import Result
+from biaochi.robustness import Robustness
 
 MOST_ROWS = 400
 """Rows of the ranking table shown at most; the workbook has all."""
@@ -38,6 +40,7 @@ def write_report(
     lang: Lang = "en",
     period: str | None = None,
     profiles: list[str] | None = None,
+    robust: Robustness | None = None,
     tell: Callable[[str, str], None] | None = None,
 ) -> None:
     """Write the report of one period as a single HTML file.
@@ -53,6 +56,8 @@ def write_report(
         The last period with scores by default.
     profiles : list of str, optional
         Codes of the units to profile; all of them by default, or the first 60 where there are more.
+    robust : Robustness, optional
+        The study of robustness whose intervals stand beside the ranks.
     tell : callable, optional
         Told in English and Chinese what is being done, for a progress line.
 
@@ -61,7 +66,7 @@ def write_report(
     UnknownName
         If there is no such period or unit.
     """
-    page = render("report.html.j2", **_page(project, result, lang, period, profiles, tell or (lambda en, zh: None)))
+    page = render("report.html.j2", **_page(project, result, lang, period, profiles, robust, tell or (lambda en, zh: None)))
     Path(path).write_text(page, encoding="utf-8")
 
 
@@ -84,7 +89,9 @@ def live_script() -> str:
     return re.sub("</(?=script)", r"<\\/", script(), flags=re.IGNORECASE)
 
 
-def _page(project: Project, result: Result, lang: Lang, period: str | None, wanted: list[str] | None, tell: Callable[[str, str], None]) -> dict[str, Any]:
+def _page(
+    project: Project, result: Result, lang: Lang, period: str | None, wanted: list[str] | None, robust: Robustness | None, tell: Callable[[str, str], None]
+) -> dict[str, Any]:  # fmt: skip
     p = result.period_at(period)
     name = str(result.panel.periods[p])
     order = result.order(name)
@@ -97,13 +104,16 @@ def _page(project: Project, result: Result, lang: Lang, period: str | None, want
     first = [n for n in result.nodes if result.framework.levels[n.code] <= 1]
     lead = headline(result, name, lang)
     notices = [n.say(lang).strip() for n in result.notices]
+    spans = intervals(robust, p)
     return {
         "zh": lang == "zh", "title": project.title.to(lang), "notice": project.notice.to(lang), "period": name, "headline": lead,
         "ranked": _ranked(result, p), "indicator_count": len(result.indicators),
         "agreement": compare_published(result, project.published).text.to(lang) if project.published else "",
-        "contents": _contents(lang), "figures": _figures(project, result, name, lang, lead),
+        "contents": _contents(lang), "figures": _figures(project, result, name, lang, lead, robust),
+        "study": study_line(robust, lang) if robust else "", "study_notices": [n.what.to(lang) for n in robust.notices] if robust else [],
         "first": [n.name(lang) for n in first], "decimals": _decimals(result),
-        "rows": [_row(result, p, u, [result.node_at(n.code) for n in first], labels[u], u in shown) for u in order[:MOST_ROWS]],
+        "rows": [{**_row(result, p, u, [result.node_at(n.code) for n in first], labels[u], u in shown), "span": spans.get(u, "")} for u in order[:MOST_ROWS]],
+        "spans": bool(spans),
         "rows_left_out": max(len(order) - MOST_ROWS, 0), "reference": not result.counts[p].all(),
         "nodes": [_node(result, n, lang) for n in result.nodes],
         "profiles": profiles, "legend": legend(result, lang),
@@ -120,7 +130,7 @@ def _contents(lang: Lang) -> list[tuple[str, str]]:
     return [(i, Text(en, zh).to(lang)) for i, en, zh in names]
 
 
-def _figures(project: Project, result: Result, period: str, lang: Lang, lead: str) -> dict[str, Any]:
+def _figures(project: Project, result: Result, period: str, lang: Lang, lead: str, robust: Robustness | None) -> dict[str, Any]:
     """The charts of the page, each as SVG with the specification that makes it live."""
     index, note = result.framework.root.name(lang), project.notice.to(lang)
     made: dict[str, Any] = {
@@ -128,10 +138,12 @@ def _figures(project: Project, result: Result, period: str, lang: Lang, lead: st
         "heatmap": heatmap(result, period=period, lang=lang, title=_strengths(result, period, lang), note=note),
         "tree": tree(result, lang=lang, title=Text(f"How {index} is built", f"{index}的构成").to(lang), note=note),
     }
+    if robust is not None and robust.found(None, result.period_at(period)) is not None:
+        made["intervals"] = rank_intervals(robust, period=period, lang=lang, title=Text("How sure each rank is", "位次有多确定").to(lang), note=note)
     if project.boundaries:
         made["map"] = sketch_map(result, project.boundaries, period=period, lang=lang, title=Text(f"{index} on the map", f"{index}分布").to(lang), note=note)
     out: dict[str, Any] = {k: drawn(k, c) for k, c in made.items()}
-    return {"map": None, **out}
+    return {"map": None, "intervals": None, **out}
 
 
 def drawn(name: str, chart: Any) -> dict[str, str]:

@@ -18,7 +18,9 @@ from biaochi.compare import Comparison
 from biaochi.errors import Lang, Text
 from biaochi.files.project import Project
 from biaochi.published import Agreement
+from biaochi.reports.words import intervals, study_line
 from biaochi.result import Result
+from biaochi.robustness import Robustness
 
 _BAR = 12
 _BLOCKS = " ▏▎▍▌▋▊▉█"
@@ -137,8 +139,18 @@ def _plain(v: float | None, decimals: int, *, sign: bool = False) -> str:
     return "—" if v is None else f"{v:+.{decimals}f}" if sign else f"{v:.{decimals}f}"
 
 
-def print_result(project: Project, result: Result, agreement: Agreement | None, written: list[Path], lang: Lang, *, period: str | None, top: int) -> None:
-    """Title, ranking of one period with first-level scores, agreement with published scores, notices, files."""
+def print_result(
+    project: Project,
+    result: Result,
+    agreement: Agreement | None,
+    written: list[Path],
+    lang: Lang,
+    *,
+    period: str | None,
+    top: int,
+    robust: Robustness | None = None,
+) -> None:
+    """Title, ranking of one period with intervals and first-level scores, agreement with published scores, notices, files."""
     out = console()
     p = result.period_at(period)
 
@@ -151,7 +163,10 @@ def print_result(project: Project, result: Result, agreement: Agreement | None, 
                       f"{result.panel.periods[p]} 期 · {ranked} 个单位参与排名 · {len(result.indicators)} 项指标"))  # fmt: skip
     if project.notice.to(lang):
         out.print(Line(project.notice.to(lang), style="yellow"), soft_wrap=True)
-    out.print(_ranking(result, p, lang, top, out.width))
+    sure = intervals(robust, p)
+    out.print(_ranking(result, p, lang, top, out.width, sure))
+    if robust is not None:
+        out.print(study_line(robust, lang), style="dim", soft_wrap=True)
     hidden = len(result.panel.units) - top
     if hidden > 0:
         out.print(say(f"… {hidden:,} more units: use --top, or see the workbook.", f"……另有 {hidden:,} 个单位，可用 --top 显示，或见工作簿。"))
@@ -159,16 +174,7 @@ def print_result(project: Project, result: Result, agreement: Agreement | None, 
         out.print(say("— not ranked: a reference unit, or too little data.", "— 不排名：参照单位，或数据不足。"), style="dim")
     if agreement:
         out.print(agreement.text.to(lang), soft_wrap=True)
-    for n in result.notices[:8]:
-        out.print("· " + n.say(lang).strip(), style="dim", soft_wrap=True)
-    if len(result.notices) > 8:
-        out.print(
-            say(
-                f"· … {len(result.notices) - 8} more notices: biaochi check lists all.",
-                f"· ……另有 {len(result.notices) - 8} 条说明，biaochi check 可列出全部。",
-            ),
-            style="dim",
-        )
+    _print_notices(out, result, robust, lang)
     prints = result.fingerprints
     out.print(
         say("fingerprints: ", "指纹：")
@@ -179,26 +185,45 @@ def print_result(project: Project, result: Result, agreement: Agreement | None, 
         out.print(say("wrote ", "已写出 ") + str(path), soft_wrap=True)
 
 
-def _ranking(result: Result, p: int, lang: Lang, top: int, width: int) -> Table:
+def _print_notices(out: Console, result: Result, robust: Robustness | None, lang: Lang) -> None:
+    """What the reader must know: of the study first, then of the run."""
+    for told in robust.notices if robust else ():
+        out.print("· " + told.what.to(lang), style="yellow", soft_wrap=True)
+    for n in result.notices[:8]:
+        out.print("· " + n.say(lang).strip(), style="dim", soft_wrap=True)
+    if len(result.notices) > 8:
+        out.print(
+            Text(
+                f"· … {len(result.notices) - 8} more notices: biaochi check lists all.",
+                f"· ……另有 {len(result.notices) - 8} 条说明，biaochi check 可列出全部。",
+            ).to(lang),
+            style="dim",
+        )
+
+
+def _ranking(result: Result, p: int, lang: Lang, top: int, width: int, sure: dict[int, str]) -> Table:
     first = [n for n in result.nodes if result.framework.levels[n.code] == 1]
-    shown = first if 38 + 10 * len(first) <= width else []
-    bars = 42 + _BAR + 16 * len(shown) <= width
+    room = width - (9 if sure else 0)
+    shown = first if 38 + 10 * len(first) <= room else []
+    bars = 42 + _BAR + 16 * len(shown) <= room
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("#", justify="right")
+    if sure:
+        table.add_column("90 %", no_wrap=True, style="dim")
     table.add_column(Text("unit", "单位").to(lang), no_wrap=True)
     table.add_column(Text("name", "名称").to(lang), max_width=24 if bars else 16, overflow="ellipsis", no_wrap=True)
     table.add_column(Text("score", "得分").to(lang), justify="right")
     if bars:
         table.add_column("", no_wrap=True)
     for n in shown:
-        table.add_column(n.name(lang), justify="right", max_width=14 if bars else 10, overflow="fold")
+        table.add_column(n.name(lang), justify="right", max_width=14 if 40 + 15 * len(shown) <= room else 10, overflow="fold")
     scores = result.scores[p, :, 0]
     low, high = (float(f.reduce(scores, initial=np.nan)) for f in (np.fmin, np.fmax))
     decimals = 3 if high <= 1.5 else 2
     labels = result.panel.labels(lang)
     for u in result.order(str(result.panel.periods[p]))[:top]:
         unit, rank = result.panel.units[u], result.ranks[p, u, 0]
-        cells: list[Any] = ["—" if rank != rank else f"{rank:g}", unit.code, labels[u], _number(scores[u], decimals)]
+        cells: list[Any] = ["—" if rank != rank else f"{rank:g}", *([sure.get(u, "")] if sure else []), unit.code, labels[u], _number(scores[u], decimals)]
         cells += [_bar(scores[u], min(low, 0.0), high)] if bars else []
         cells += [_number(result.scores[p, u, result.node_at(n.code)], decimals) for n in shown]
         table.add_row(*cells, style="italic dim" if rank != rank else None)

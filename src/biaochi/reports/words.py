@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import numpy as np
 import biaochi
 from biaochi.checks import FOR_INDICATORS, REGISTRIES, choice_of
 from biaochi.errors import Lang, Text
+from biaochi.inputs import input_name
 from biaochi.panel import STATUSES
 from biaochi.recipe import STEPS
 from biaochi.result import MARKS, Result, mark_letters
+from biaochi.robustness import Robustness
 
 
 def headline(result: Result, period: str | None, lang: Lang) -> str:
@@ -155,3 +158,33 @@ def legend(result: Result, lang: Lang) -> dict[str, str]:
     present = set("".join(np.unique(flags(result)).tolist()))
     known = {**dict(MARKS.values()), **STATUSES}
     return {letter: known[letter].to(lang) for letter in sorted(present) if letter in known}
+
+
+def intervals(robust: Robustness | None, p: int, node: str | None = None) -> dict[int, str]:
+    """The middle 90 % of ranks of each unit in a period, by its place in the panel, as people read it; empty where not studied."""
+    ranks = robust.found(node, p) if robust is not None else None
+    if ranks is None:
+        return {}
+    low, high = ranks.interval()
+    return {u: span(a, b) for u, (a, b) in enumerate(zip(low.tolist(), high.tolist(), strict=True)) if a == a}
+
+
+def span(low: float, high: float) -> str:
+    """Two ranks as one interval; quantiles between two ranks are widened to them."""
+    a, b = math.floor(low + 1e-9), math.ceil(high - 1e-9)
+    return f"{a}" if a == b else f"{a}–{b}"
+
+
+def study_line(robust: Robustness, lang: Lang) -> str:
+    """What varied, how often, and how far ranks moved, in one line."""
+    names = ("、" if lang == "zh" else ", ").join(input_name(v.name, lang) for v in robust.plan.vary)
+    shift, _ = robust.mean_shift
+    moved = Text(f"; ranks shift by {shift:.1f} on average", f"；位次平均变动 {shift:.1f} 位").to(lang) if shift == shift else ""
+    return Text(f"90 %: middle of the ranks in {robust.replicates:,} what-ifs; varied: {names}{moved}.",
+                f"90 %：{robust.replicates:,} 次模拟中居中 90 % 的位次；变动项：{names}{moved}。").to(lang)  # fmt: skip
+
+
+def brackets(robust: Robustness | None, p: int) -> list[tuple[str, ...]]:
+    """Units of a period that cannot be told apart; empty where not studied."""
+    ranks = robust.found(None, p) if robust is not None else None
+    return ranks.groups() if ranks is not None and ranks.tally.ahead.shape[1] else []

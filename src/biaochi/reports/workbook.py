@@ -13,8 +13,9 @@ from biaochi.files.excel import exact_sheet
 from biaochi.files.project import Project
 from biaochi.framework import Optimum
 from biaochi.published import compare_published
-from biaochi.reports.words import flags, headline, legend, method_rows, provenance
+from biaochi.reports.words import flags, headline, intervals, legend, method_rows, provenance, study_line
 from biaochi.result import IMPUTED, TREATED, Result
+from biaochi.robustness import Robustness
 
 _FORMATS: dict[str, dict[str, Any]] = {
     "title": {"bold": True, "font_size": 15},
@@ -40,7 +41,9 @@ _FORMATS: dict[str, dict[str, Any]] = {
 MOST_ROWS = 1_048_576
 
 
-def write_workbook(project: Project, result: Result, path: str | Path, *, lang: Lang = "en", period: str | None = None) -> None:
+def write_workbook(
+    project: Project, result: Result, path: str | Path, *, lang: Lang = "en", period: str | None = None, robust: Robustness | None = None
+) -> None:
     """Write every table of a result to one Excel workbook.
 
     Parameters
@@ -53,6 +56,8 @@ def write_workbook(project: Project, result: Result, path: str | Path, *, lang: 
         Language of sheet names and headings; node names stand in both.
     period : str, optional
         The period of the sheet Results; the last one with scores by default.
+    robust : Robustness, optional
+        The study of robustness whose intervals stand beside the ranks, and on a sheet of their own.
     """
     try:
         import xlsxwriter
@@ -65,15 +70,16 @@ def write_workbook(project: Project, result: Result, path: str | Path, *, lang: 
     options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False}
     with xlsxwriter.Workbook(str(path), options) as book:
         book.set_properties({"title": project.title.to(lang), "comments": project.notice.to(lang)})
-        writer = _Writer(book, project, result, lang, str(result.panel.periods[result.period_at(period)]))
-        for sheet in (_results, _ranks, _scores, _data, _filled, _treatment, _weights, _method, _problems):
+        writer = _Writer(book, project, result, lang, str(result.panel.periods[result.period_at(period)]), robust)
+        for sheet in (_results, _ranks, *((_robustness,) if robust else ()), _scores, _data, _filled, _treatment, _weights, _method, _problems):
             sheet(writer)
 
 
 class _Writer:
     """A workbook being written, with its formats and its language."""
 
-    def __init__(self, book: Any, project: Project, result: Result, lang: Lang, period: str) -> None:
+    def __init__(self, book: Any, project: Project, result: Result, lang: Lang, period: str, robust: Robustness | None) -> None:
+        self.robust = robust
         self.book, self.project, self.result, self.lang, self.period = book, project, result, lang, period
         self.formats = {name: book.add_format(f) for name, f in _FORMATS.items()}
         self.score = "fine" if np.fmax.reduce(result.scores, axis=None, initial=0.0) <= 1.5 else "number"
@@ -142,9 +148,14 @@ def _results(w: _Writer) -> None:
     agreement = compare_published(r, w.project.published).text.to(w.lang) if w.project.published else ""
     sheet.write(3, 0, agreement)
     shown = [n.code for n in r.nodes if r.framework.levels[n.code] <= 1]
-    w.node_heads(sheet, 5, shown, [w.say("rank", "位次"), w.say("unit", "单位"), w.say("name", "名称")])
-    sheet.set_column(0, 0, 7)
-    sheet.set_column(2, 2, 24)
+    spans = intervals(w.robust, p)
+    heads = [w.say("rank", "位次"), *([w.say("90 %", "90 % 区间")] if spans else []), w.say("unit", "单位"), w.say("name", "名称")]
+    k = len(heads)
+    w.node_heads(sheet, 5, shown, heads)
+    sheet.set_column(0, k - 3, 8)
+    sheet.set_column(k - 1, k - 1, 24)
+    if w.robust is not None:
+        sheet.write(4, 0, study_line(w.robust, w.lang), w.formats["grey"])
     at = [r.node_at(c) for c in shown]
     row = 8
     labels = r.panel.labels(w.lang)
@@ -154,12 +165,18 @@ def _results(w: _Writer) -> None:
         w.row(
             sheet,
             row,
-            [(rank if rank == rank else "—", "rank"), (r.panel.units[u].code, form), (labels[u], form), *((float(r.scores[p, u, i]), w.score) for i in at)],
+            [
+                (rank if rank == rank else "—", "rank"),
+                *([(spans.get(u, ""), "rank")] if spans else []),
+                (r.panel.units[u].code, form),
+                (labels[u], form),
+                *((float(r.scores[p, u, i]), w.score) for i in at),
+            ],
         )
     if not r.counts[p].all():
         sheet.write(row + 1, 0, w.say("— not ranked: a reference unit, or too little data.", "— 不排名：参照单位，或数据不足。"), w.formats["grey"])
-    sheet.conditional_format(8, 3, row, 3, {"type": "data_bar", "bar_color": "#86c4bd", "bar_solid": True})
-    sheet.conditional_format(8, 4, row, 3 + len(shown), {"type": "2_color_scale", "min_color": "#ffffff", "max_color": "#86c4bd"})
+    sheet.conditional_format(8, k, row, k, {"type": "data_bar", "bar_color": "#86c4bd", "bar_solid": True})
+    sheet.conditional_format(8, k + 1, row, k + len(shown), {"type": "2_color_scale", "min_color": "#ffffff", "max_color": "#86c4bd"})
 
 
 def _block(w: _Writer, sheet: Any, values: Any, form: str, codes: Sequence[str]) -> None:
@@ -175,6 +192,25 @@ def _block(w: _Writer, sheet: Any, values: Any, form: str, codes: Sequence[str])
 
 def _ranks(w: _Writer) -> None:
     _block(w, w.sheet("Ranks", "位次"), w.result.ranks, "rank", [n.code for n in w.result.nodes])
+
+
+def _robustness(w: _Writer) -> None:
+    robust, sheet = w.robust, w.sheet("Robustness", "稳健性")
+    assert robust is not None
+    sheet.write(2, 0, study_line(robust, w.lang), w.formats["grey"])
+    told = [n.what.to(w.lang) for n in robust.notices]
+    for i, text in enumerate(told):
+        sheet.write(3 + i, 0, text, w.formats["grey"])
+    top = 4 + len(told)
+    names = (("node", "节点"), ("unit", "单位"), ("period", "期"), ("rank", "位次"), ("mean", "平均"), ("median", "中位"), ("low (5 %)", "低（5 %）"), ("high (95 %)", "高（95 %）"),
+             ("mean shift", "平均变动"), ("replicates", "模拟次数"))  # fmt: skip
+    w.head(sheet, top, [w.say(*n) for n in names], 3)
+    keys = (("node", "text"), ("unit", "text"), ("period", "text"), ("rank", "rank"), ("mean", "number"), ("median", "rank"), ("low", "rank"), ("high", "rank"), ("mean_shift", "number"), ("replicates", "rank"))  # fmt: skip
+    row = top
+    for row, r in enumerate(robust.rows(), start=top + 1):
+        w.row(sheet, row, [(r[key], form) for key, form in keys])
+    sheet.set_column(0, 9, 13)
+    sheet.autofilter(top, 0, row, 9)
 
 
 def _scores(w: _Writer) -> None:

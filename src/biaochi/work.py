@@ -1,0 +1,234 @@
+"""All replicates together: shared steps, pieces that fit the cache, ranks counted and not stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaochi.collapse import part_of, refused_problem, shape_of
+from biaochi.errors import BadInput, BadOption
+from biaochi.kernels.rank import rounded
+from biaochi.kernels.whatif.score import Part, Shape, Weighted, score, shares, signature, weigh
+from biaochi.method import Array
+from biaochi.prefix import Scale, problem_of, step_key
+from biaochi.recipe import Recipe
+from biaochi.reweigh import Noise, Weights
+from biaochi.scenarios import Group, Plan, Target, replicate
+from biaochi.tally import Counted, Tally
+
+Ids = NDArray[np.int64]
+BLOCK = 65_536
+"""Scores computed and ranked at a time: what fits the second-level cache."""
+BUFFER_BYTES = 48 * 2**20
+"""Ranks held before they are counted."""
+
+
+@dataclass
+class Piece:
+    """A stretch of a group: computed by one thread at a time."""
+
+    group: Group
+    rows: NDArray[np.intp]
+    at: int
+    """Its first column in the buffers."""
+
+
+class Work:
+    """Some replicates of a plan being computed."""
+
+    def __init__(self, plan: Plan, ids: Ids, engine: ModuleType, *, band: int = 0, keep: bool = False, keep_scores: bool = False, tallied: bool = True) -> None:
+        self.plan, self.ids, self.engine = plan, ids, engine
+        self.u = plan.uniforms(ids)
+        self.groups = plan.groups(plan.picks(self.u))
+        sizes = [len(t.order) for t in plan.targets]
+        doubled = plan.ties == 2
+        tallies = [Tally.empty(n, doubled, min(band, max(n - 1, 0))) for n in sizes]
+        shift, compared = (np.zeros((len(sizes), len(ids)), np.int64) for _ in range(2))
+        self.counted = Counted(ids, tallies, shift, compared)
+        self.keep, self.tallied = keep, tallied
+        self.kind = np.uint16 if max(sizes) * (2 if doubled else 1) < 65_535 else np.int32
+        if keep_scores:
+            self.counted.scores = [np.full((n, len(ids)), np.nan) for n in sizes]
+        self.drops = any(isinstance(v, Weights) and not isinstance(v, Noise) for v in plan.vary) or any(
+            isinstance(v, Noise) and v.noise == 1 for v in plan.vary
+        )
+        self._shares: dict[Hashable, Array] = {}
+        self._weighted: dict[Hashable, Weighted] = {}
+
+    def run(self, pool: Executor, threads: int, done: Callable[[int], None] = lambda _: None) -> Counted:
+        """All of them, piece by piece; ``done`` is told how many more are finished."""
+        cells = sum(len(t.order) for t in self.plan.targets)
+        columns = max(64, BUFFER_BYTES // (cells * np.dtype(self.kind).itemsize))
+        buffers = [np.zeros((len(t.order), min(columns, len(self.ids))), self.kind) for t in self.plan.targets]
+        held: list[list[NDArray[Any]]] = [[] for _ in self.plan.targets]
+        for chunk in _chunks(self.groups, columns, max(64, -(-min(columns, len(self.ids)) // (4 * threads)))):
+            width = chunk[-1].at + len(chunk[-1].rows)
+            list(pool.map(lambda p: self._piece(p, buffers), chunk))
+            for i, (tally, buffer, target) in enumerate(zip(self.counted.tallies, buffers, self.plan.targets, strict=True)):
+                if self.keep:
+                    held[i].append(buffer[:, :width].copy() if width < len(self.ids) else buffer)
+                if not self.tallied:
+                    continue
+                fold = partial(self._fold, tally, target.nominal, buffer[:, :width])
+                list(pool.map(fold, *zip(*_spans(len(buffer), threads), strict=True)))
+            done(width)
+        if self.keep:
+            self.counted.ranks = list(pool.map(self._by_id, held))
+        return self.counted
+
+    def _by_id(self, held: list[NDArray[Any]]) -> NDArray[Any]:
+        """Ranks in the order of work as columns in the order of the ids."""
+        places = np.empty(len(self.ids), np.intp)
+        places[np.concatenate([g.rows for g in self.groups])] = np.arange(len(self.ids))
+        whole = held[0] if len(held) == 1 else np.concatenate(held, axis=1)
+        return np.take(whole, places, axis=1)
+
+    def _fold(self, tally: Tally, nominal: NDArray[np.int32], buffer: NDArray[Any], first: int, last: int) -> None:
+        self.engine.fold(buffer, nominal, first, last, tally.hist, tally.width, tally.number, tally.total, tally.squares, tally.moved)
+        if tally.ahead.shape[1]:
+            self.engine.pairs(buffer, first, last, tally.ahead, tally.level, tally.both)
+
+    def _piece(self, piece: Piece, buffers: list[NDArray[Any]]) -> None:
+        for b in buffers:
+            b[:, piece.at : piece.at + len(piece.rows)] = 0
+        try:
+            if not self._shared_steps(piece, buffers):
+                self._whole_runs(piece, buffers)
+        except (BadInput, BadOption) as e:
+            self._failed(e, piece.rows)
+
+    def _failed(self, e: BadInput | BadOption, rows: Iterable[int]) -> None:
+        found = problem_of(e)
+        ids = [int(self.ids[r]) for r in rows]
+        self.counted.failures[found.kind, found.what.en, found.what.zh] += len(ids)
+        self.counted.failed.extend(ids)
+
+    def _shared_steps(self, piece: Piece, buffers: list[NDArray[Any]]) -> bool:
+        """Compute a piece from shared steps; False where runs must be made."""
+        plan, group = self.plan, piece.group
+        recipe = plan.prefixes.recipe_of(group.choice)
+        key, scale = plan.prefixes.scale(group.choice, group.draws)
+        shape = plan.prefixes.shared.get(("shape", step_key(recipe, "aggregate"), scale.framework.fingerprint if plan.framework is not scale.framework else None),
+                                         lambda: shape_of(scale.framework, plan.tree, recipe))  # fmt: skip
+        if shape is None:
+            return False
+        base_key, base = plan.prefixes.weights(group.choice, group.draws)
+        parts = [self._part(key, scale, shape, recipe, t, base) for t in plan.targets]
+        if any(p is None for p in parts):
+            return False
+        share = self._share(base_key, base, shape)
+        bad: set[int] = set()
+        for i, (t, part) in enumerate(zip(plan.targets, parts, strict=True)):
+            assert part is not None
+            weighted = self._weights_of((base_key, t.node, signature(part)), part, share)[piece.rows]
+            self._rank(part, weighted, recipe, i, piece, buffers[i], bad)
+        if bad:
+            self._refuse(piece, sorted(bad), buffers)
+        return True
+
+    def _refuse(self, piece: Piece, rows: list[int], buffers: list[NDArray[Any]]) -> None:
+        """Take replicates back in which a score came out that a mean cannot take."""
+        for b in buffers:
+            b[:, piece.at + np.flatnonzero(np.isin(piece.rows, rows))] = 0
+        self.counted.shift[:, rows], self.counted.compared[:, rows] = 0, 0
+        for s in self.counted.scores or ():
+            s[:, rows] = np.nan
+        self._failed(BadInput([refused_problem()]), rows)
+
+    def _part(self, key: Hashable, scale: Scale, shape: Shape, recipe: Recipe, t: Target, base: Array) -> Part | None:
+        plan = self.plan
+
+        def make() -> Part | None:
+            if t.node not in shape.kids:
+                return None
+            z = np.where(scale.counts[t.period, t.order, None], scale.z[t.period, t.order], np.nan)
+            zeros = self.drops or bool((base[1:] == 0).any())
+            with np.errstate(all="ignore"):
+                return part_of(
+                    shape, t.node, z, recipe, base, zeros=zeros, drawn=scale.rows.shape[1] > scale.z.shape[1], label=lambda i: plan.tree.nodes[i].code
+                )
+
+        where = ("part", key, step_key(recipe, "aggregate"), t.period, t.node)
+        return plan.prefixes.shared.get(where, make, lambda p: 0 if p is None else p.f.nbytes * (2 if p.there is not None else 1))
+
+    def _share(self, key: Hashable, base: Array, shape: Shape) -> Array:
+        """Shares of all replicates that start from these weights; rows of others are there as well, and not looked at."""
+        whole = (key, tuple(shape.column))
+        if whole not in self._shares:
+            self._shares[whole] = shares(shape, 0, self.plan.varied(base, self.u))
+        return self._shares[whole]
+
+    def _weights_of(self, key: Hashable, part: Part, share: Array) -> Weighted:
+        if key not in self._weighted:
+            self._weighted[key] = weigh(part, share)
+        return self._weighted[key]
+
+    def _rank(self, part: Part, w: Weighted, recipe: Recipe, i: int, piece: Piece, buffer: NDArray[Any], bad: set[int]) -> None:
+        t, n, plan_ties = self.plan.targets[i], len(piece.rows), self.plan.ties
+        rows = max(1, BLOCK // max(len(t.order), 1))
+        plain = recipe.decimals is None and self.counted.scores is None
+        for first in range(0, n, rows):
+            last = min(first + rows, n)
+            refused = np.zeros(last - first, bool)
+            with np.errstate(all="ignore"):
+                scores = score(part, w[first:last], self.engine, refused, for_ranks=plain)
+            if refused.any():
+                scores[refused] = np.nan
+                bad.update(piece.rows[first:last][refused].tolist())
+            if self.counted.scores is not None:
+                self.counted.scores[i][:, piece.rows[first:last]] = scores.T
+            if recipe.decimals is not None:
+                scores = rounded(scores, recipe.decimals)
+            ranked = np.empty(scores.shape, self.kind)
+            self.engine.ranks(scores, ranked, plan_ties)
+            self._note(ranked, i, piece.rows[first:last], buffer, piece.at + first)
+
+    def _note(self, ranked: NDArray[Any], i: int, rows: NDArray[np.intp], buffer: NDArray[Any], at: int) -> None:
+        total, number = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+        self.engine.shifts(ranked, self.plan.targets[i].nominal, total, number)
+        self.counted.shift[i, rows], self.counted.compared[i, rows] = total, number
+        self.engine.turn(ranked, buffer, at)
+
+    def _whole_runs(self, piece: Piece, buffers: list[NDArray[Any]]) -> None:
+        for k, row in enumerate(piece.rows):
+            try:
+                seen = replicate(self.plan, int(self.ids[row]))
+            except (BadInput, BadOption) as e:
+                self._failed(e, [int(row)])
+                continue
+            self.counted.whole_runs += 1
+            for i, (scores, ranks) in enumerate(seen):
+                ranked = np.nan_to_num(ranks * (2 if self.plan.ties == 2 else 1)).astype(self.kind)[None]
+                self._note(ranked, i, np.array([row]), buffers[i], piece.at + k)
+                if self.counted.scores is not None:
+                    self.counted.scores[i][:, row] = scores
+
+
+def _chunks(groups: Sequence[Group], columns: int, most: int) -> Iterator[list[Piece]]:
+    """Pieces of groups, as many together as there are columns."""
+    out: list[Piece] = []
+    used = 0
+    for g in groups:
+        first = 0
+        while first < len(g.rows):
+            n = min(len(g.rows) - first, columns - used, most)
+            out.append(Piece(g, g.rows[first : first + n], used))
+            used, first = used + n, first + n
+            if used == columns:
+                yield out
+                out, used = [], 0
+    if out:
+        yield out
+
+
+def _spans(n: int, parts: int) -> list[tuple[int, int]]:
+    ends = np.linspace(0, n, min(parts, n) + 1).astype(int)
+    return [(int(a), int(b)) for a, b in pairwise(ends)]
