@@ -105,6 +105,8 @@ def part_of(
                 return None
             settled = got
         lowest[parent] = -np.inf if callable(mean) else 0.0 if parent in guards else min(lowest[k] for k in kids)
+    if shape.least and "missing" in guards.values():  # which children are there is known only when their scores are
+        return None
     return build(shape, top, settled, zeros, z, guards)
 
 

@@ -53,7 +53,7 @@ class Tally:
     def add(self, other: Tally) -> None:
         """Add what another worker counted."""
         for key in ("number", "total", "squares", "moved", "hist", "ahead", "level", "both"):
-            getattr(self, key).__iadd__(getattr(other, key))
+            setattr(self, key, getattr(self, key) + getattr(other, key))  # not in place: what a cluster hands back may be read-only
 
 
 @dataclass

@@ -46,8 +46,8 @@ def rank_intervals(
     if joined:
         layers.insert(0, alt.Chart(alt.Data(values=joined)).mark_rule(color=GREY, strokeWidth=1.5).encode(
             y=alt.Y("a:N", scale=alt.Scale(domain=order)), y2="b:N", x=alt.value(-8), detail="k:N"))  # fmt: skip
-    told = Text(f"Ranks in {robust.replicates:,} what-ifs, {ranks.period}: dot as published, tick the median, bar the middle {level:.0%}, line 99 %",
-                f"{robust.replicates:,} 次模拟中的位次，{ranks.period} 期：圆点为公布位次，竖线为中位数，粗条为居中 {level:.0%}，细线为 99 %").to(lang)  # fmt: skip
+    told = Text(f"Ranks in {robust.replicates:,} what-ifs, {ranks.period}: dot the rank of the run, tick the median, bar the middle {level:.0%}, line 99 %",
+                f"{robust.replicates:,} 次模拟中的位次，{ranks.period} 期：圆点为本次计算的位次，竖线为中位数，粗条为居中 {level:.0%}，细线为 99 %").to(lang)  # fmt: skip
     more = Text("; at the left, units that cannot be told apart", "；左侧括线连接难分先后的单位").to(lang) if joined else ""
     return finish(alt.layer(*layers), title, told + more, note, width=520, height=alt.Step(20)).configure_text(font=FONT)
 

@@ -103,7 +103,7 @@ def _page(project: Project, found: Findings, lang: Lang, node: str | None, perio
         "zh": lang == "zh", "title": Text(f"Robustness: {name}", f"稳健性：{name}").to(lang), "notice": note, "period": ranks.period, "lead": lead(robust, lang, node, period),
         "study": study_line(robust, lang), "rows": rows, "rows_left_out": max(len(order) - MOST_ROWS, 0), "charts": _charts(found, lang, node, period, note),
         "groups": [[dict(zip((u.code for u in result.panel.units), labels, strict=True))[c] for c in g] for g in ranks.groups()] if ranks.tally.ahead.shape[1] else [],
-        "alone": [{**r, "input": input_name(r["input"], lang)} for r in found.alone], "names": dict(zip((u.code for u in result.panel.units), labels, strict=True)),
+        "alone": [{**r, "input": input_name(r["input"], lang)} for r in sorted(found.alone, key=lambda r: -(r["mean_shift"] or 0.0))], "names": dict(zip((u.code for u in result.panel.units), labels, strict=True)),
         "shares": [{**r, "input": input_name(r["input"], lang)} for r in found.sensitivity.rows()] if found.sensitivity else [],
         "runs": found.sensitivity.runs if found.sensitivity else 0, "stability": found.stability, "nodes": {n.code: n.name(lang) for n in result.nodes},
         "reach": found.reachable.rows()[:MOST_ROWS] if found.reachable else [], "exact": found.reachable is not None and found.reachable.exact,
