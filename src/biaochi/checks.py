@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -68,8 +68,8 @@ def problems(framework: Framework, panel: Panel, recipe: Recipe) -> Iterator[Pro
         yield from panel_targets(framework, panel, recipe)
 
 
-def recipe_problems(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
-    """Problems of a recipe for a framework, whatever the data."""
+def recipe_problems(framework: Framework, recipe: Recipe, looked_at: Sequence[str] = STEPS) -> Iterator[Problem]:
+    """Problems of a recipe for a framework, whatever the data; of choices, in the steps looked at."""
     settings = list(setting_problems(recipe, recipe.place))
     yield from settings
     if settings:
@@ -79,7 +79,7 @@ def recipe_problems(framework: Framework, recipe: Recipe) -> Iterator[Problem]:
     for code, steps in recipe.node.items():
         yield from _node_targets(framework, recipe, code, steps)
     yield from _level_targets(framework, recipe)
-    for step in STEPS:
+    for step in looked_at:
         said: set[tuple[str, str]] = set()
         sound: dict[tuple[int, int], tuple[Choice, Choice]] = {}  # by identity; holding the choices keeps their identity their own
         for node in framework.indicators if step in FOR_INDICATORS else _parents(framework):

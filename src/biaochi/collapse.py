@@ -89,7 +89,8 @@ def part_of(
     """
     if (weights < 0).any() or (zeros and shape.least):  # a branch without weight is gone, and no child to be counted
         return None
-    lowest: dict[int, float] = {i: float(np.fmin.reduce(z[:, c], initial=np.inf)) for i, c in shape.column.items()}
+    least = np.fmin.reduce(z, axis=0, initial=np.inf).tolist()
+    lowest: dict[int, float] = {i: least[c] for i, c in shape.column.items()}
     settled, guards = z, dict[int, str | float]()
     for parent in shape.upwards(top):
         mean, kids = shape.means[parent], shape.kids[parent]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,7 +17,7 @@ from biaochi.job import Job, Mask
 from biaochi.job import Tree as ScoreTree
 from biaochi.method import Array, Trait
 from biaochi.panel import Panel
-from biaochi.recipe import Recipe
+from biaochi.recipe import STEPS, Recipe
 from biaochi.run import aggregate, denominate, derive, impute, normalise, screened, treat, weigh
 from biaochi.screening import screen_units
 from biaochi.variation import DataDraws, Errors, ImputationDraws, Peers, Settings, Variation, laid
@@ -106,11 +106,10 @@ class Prefixes:
 
     def recipe_of(self, choice: tuple[int, ...]) -> Recipe:
         """The recipe with the chosen alternatives laid over it, in the order declared."""
+        if not choice:
+            return self.recipe
         if choice not in self._recipes:
-            got = self.recipe
-            for v, k in zip(self.settings, choice, strict=True):
-                got = laid(got, v.alternatives[k])
-            self._recipes[choice] = got
+            self._recipes[choice] = laid(self.recipe_of(choice[:-1]), self.settings[len(choice) - 1].alternatives[choice[-1]])
         return self._recipes[choice]
 
     def panel_of(self, draws: tuple[int, ...]) -> tuple[Panel, np.random.Generator | None]:
@@ -165,13 +164,17 @@ class Prefixes:
     def weights(self, choice: tuple[int, ...], draws: tuple[int, ...]) -> tuple[Hashable, Array]:
         """Weights among siblings that the recipe gives in a combination, (node,), and their key; 0 for a node screened out."""
         recipe = self.recipe_of(choice)
-        kinds = {choice_of(self.framework, recipe, "weigh", n)[0] for n in self.framework.nodes if self.framework.children(n.code)}
-        free = not any(Trait.FROM_DATA in REGISTRIES["weigh"][k].traits or REGISTRIES["weigh"][k].needs & {"sets", "outcome"} for k in kinds)
+        free = self.shared.get(("free", step_key(recipe, "weigh")), lambda: self._free(recipe))
         screens = step_key(recipe, "impute") if _screens_indicators(recipe) else None
         key: tuple[Hashable, ...] = ("weights", screens, step_key(recipe, "weigh"))
         if not free:
             key = (*key, self.scale(choice, draws)[0], step_key(recipe, "aggregate"))
         return key, self.shared.get(key, lambda: self._weights(recipe, choice, draws, climb=not free))
+
+    def _free(self, recipe: Recipe) -> bool:
+        """Whether no parent's weights depend on the data."""
+        kinds = {choice_of(self.framework, recipe, "weigh", n)[0] for n in self.framework.walk() if self.framework.children(n.code)}
+        return not any(Trait.FROM_DATA in REGISTRIES["weigh"][k].traits or REGISTRIES["weigh"][k].needs & {"sets", "outcome"} for k in kinds)
 
     def _weights(self, recipe: Recipe, choice: tuple[int, ...], draws: tuple[int, ...], *, climb: bool) -> Array:
         _, scale = self.scale(choice, draws)
@@ -244,12 +247,12 @@ def with_peers(panel: Panel, recipe: Recipe, rng: np.random.Generator) -> Panel:
     return replace(panel, units=units, values=panel.values[:, at], status=panel.status[:, at], source=panel.source[:, at])
 
 
-def effects(framework: Framework, recipe: Recipe) -> Any:
-    """Everything that a recipe decides, node by node: two recipes with the same effects give the same numbers."""
-    settings = {k: v for k, v in recipe.to_dict().items() if k not in ("impute", "treat", "normalise", "weigh", "aggregate", "level", "node")}
+def effects(framework: Framework, recipe: Recipe, steps: Sequence[str] = STEPS) -> Any:
+    """What a recipe decides in some steps, node by node, and its settings: two recipes with the same effects give the same numbers."""
+    settings = [getattr(recipe, f.name) for f in fields(recipe) if f.name not in (*STEPS, "level", "node", "place")]
     chosen = [
         (step, n.code, choice_of(framework, recipe, step, n))
-        for step in ("impute", "treat", "normalise", "weigh", "aggregate")
+        for step in steps
         for n in framework.walk()
         if bool(framework.children(n.code)) == (step in ("weigh", "aggregate"))
     ]

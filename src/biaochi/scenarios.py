@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from biaochi.errors import BadOption
+from biaochi.checks import REGISTRIES, choice_of, panel_targets, recipe_problems
+from biaochi.errors import BadOption, refuse
 from biaochi.framework import Framework
 from biaochi.kernels.rank import rank
 from biaochi.method import Array
 from biaochi.panel import Panel
-from biaochi.prefix import Prefixes, effects, step_key
-from biaochi.recipe import Choice, Recipe
+from biaochi.prefix import Prefixes, effects, step_key, with_errors
+from biaochi.recipe import STEPS, Choice, Recipe
 from biaochi.result import Result
 from biaochi.reweigh import Weights
 from biaochi.run import run
-from biaochi.variation import DataDraws, Errors, ImputationDraws, Settings, Tree, Variation, touches_nothing
+from biaochi.variation import DataDraws, Errors, ImputationDraws, Settings, Tree, Variation, laid, touches_nothing
 from biaochi.variation import named as with_names
 
 DRAWN_TOGETHER = 1024
@@ -140,11 +141,11 @@ def check(plan: Plan) -> None:
     """Refuse inputs that touch nothing, and alternatives that cannot be run."""
     if not plan.vary:
         raise BadOption("robustness", "needs something that varies.", "须至少声明一项变动。")
-    nominal = effects(plan.framework, plan.recipe)
     for v in plan.vary:
         if isinstance(v, Settings):
-            told = {effects(plan.framework, laid_alone(plan, v, k)) for k in range(len(v.alternatives))}
-            if len(told | {nominal}) < 2:
+            steps = tuple(s for s in STEPS if any(s in touched(a) for a in v.alternatives))
+            told = {effects(plan.framework, laid_alone(plan, v, k, steps), steps) for k in range(len(v.alternatives))}
+            if len(told | {effects(plan.framework, plan.recipe, steps)}) < 2:
                 raise touches_nothing(v, "all its alternatives are what the recipe has", "所有备选均与方案相同")
             if len(told) < 2:
                 raise touches_nothing(v, "its alternatives are all the same", "各备选彼此相同")
@@ -154,14 +155,18 @@ def check(plan: Plan) -> None:
             _check_data(plan, v)
 
 
-def laid_alone(plan: Plan, v: Settings, k: int) -> Recipe:
-    """The recipe with one alternative of one input."""
-    from biaochi.checks import problems
-    from biaochi.errors import refuse
-    from biaochi.variation import laid
+def touched(changes: Mapping[str, Any]) -> set[str]:
+    """Steps that an alternative says something of; all of them where what it says is of no known shape."""
+    tables = [t for key in ("level", "node") if isinstance(changes.get(key), Mapping) for t in changes[key].values()]
+    return set(changes) | {s for t in tables for s in (t if isinstance(t, Mapping) else STEPS)}
 
+
+def laid_alone(plan: Plan, v: Settings, k: int, steps: Sequence[str] = STEPS) -> Recipe:
+    """The recipe with one alternative of one input; refused where it is wrong."""
     recipe = laid(plan.recipe, v.alternatives[k])
-    refuse(replace(p, what=replace_text(v.name, p.what)) for p in problems(plan.framework, plan.panel, recipe))
+    looked_at = STEPS if "treat" in steps else steps  # what a treatment leaves decides which scales will do
+    found = [*recipe_problems(plan.framework, recipe, looked_at), *panel_targets(plan.framework, plan.panel, recipe)]
+    refuse(replace(p, what=replace_text(v.name, p.what)) for p in found)
     return recipe
 
 
@@ -171,8 +176,6 @@ def replace_text(name: str, what: Any) -> Any:
 
 
 def _check_data(plan: Plan, v: DataDraws) -> None:
-    from biaochi.checks import REGISTRIES, choice_of
-
     if isinstance(v, ImputationDraws):
         recipes = [plan.recipe, *(laid_alone(plan, s, k) for s in plan.prefixes.settings for k in range(len(s.alternatives)))]
         able = sorted(n for n, m in REGISTRIES["impute"].items() if "rng" in m.needs)
@@ -181,8 +184,6 @@ def _check_data(plan: Plan, v: DataDraws) -> None:
         if not used & set(able) or not gaps:
             raise touches_nothing(v, f"it needs gaps and an imputer that draws ({', '.join(able)})", f"需要有缺口，且插补方法可抽取（{'、'.join(able)}）")
     elif isinstance(v, Errors):
-        from biaochi.prefix import with_errors
-
         moved = with_errors(plan.framework, plan.panel, v, np.random.default_rng(0))
         same = (moved.values == plan.panel.values) | np.isnan(plan.panel.values)
         if same.all():
@@ -205,13 +206,15 @@ def replicate(plan: Plan, i: int) -> list[tuple[Array, Array]]:
     group = plan.groups(plan.picks(u))[0]
     recipe = plan.prefixes.recipe_of(group.choice)
     panel, _ = plan.prefixes.panel_of(group.draws)
-    first = run(plan.framework, panel, recipe, rng=plan.prefixes.panel_of(group.draws)[1])
-    weights = np.array([first.weights[first.node_at(n.code)] if n.code in first.framework else 0.0 for n in plan.tree.nodes])
+    drawn = plan.prefixes.panel_of(group.draws)[1]
     dead: set[str] = set()
     if any(isinstance(v, Weights) for v in plan.vary):
-        framework, dead = reweighted(plan, plan.varied(weights, u)[:, 0])
-        first = run(framework, panel, with_given(recipe), rng=plan.prefixes.panel_of(group.draws)[1])
-    return [_seen(plan, first, t, dead) for t in plan.targets]
+        _, base = plan.prefixes.weights(group.choice, group.draws)
+        framework, dead = reweighted(plan, plan.varied(base, u)[:, 0])
+        made = run(framework, panel, with_given(recipe), rng=drawn)
+    else:
+        made = run(plan.framework, panel, recipe, rng=drawn)
+    return [_seen(plan, made, t, dead) for t in plan.targets]
 
 
 def _seen(plan: Plan, made: Result, t: Target, dead: set[str]) -> tuple[Array, Array]:

@@ -67,11 +67,12 @@ class Work:
         """All of them, piece by piece; ``done`` is told how many more are finished."""
         cells = sum(len(t.order) for t in self.plan.targets)
         columns = max(64, BUFFER_BYTES // (cells * np.dtype(self.kind).itemsize))
+        columns = max(-(-len(self.ids) // -(-len(self.ids) // columns)), 1)  # chunks of about one size
         buffers = [np.zeros((len(t.order), min(columns, len(self.ids))), self.kind) for t in self.plan.targets]
         held: list[list[NDArray[Any]]] = [[] for _ in self.plan.targets]
         for chunk in _chunks(self.groups, columns, max(64, -(-min(columns, len(self.ids)) // (4 * threads)))):
             width = chunk[-1].at + len(chunk[-1].rows)
-            list(pool.map(lambda p: self._piece(p, buffers), chunk))
+            list(pool.map(lambda p: self._piece(p, buffers), _apart(chunk, threads)))
             for i, (tally, buffer, target) in enumerate(zip(self.counted.tallies, buffers, self.plan.targets, strict=True)):
                 if self.keep:
                     held[i].append(buffer[:, :width].copy() if width < len(self.ids) else buffer)
@@ -80,9 +81,16 @@ class Work:
                 fold = partial(self._fold, tally, target.nominal, buffer[:, :width])
                 list(pool.map(fold, *zip(*_spans(len(buffer), threads), strict=True)))
             done(width)
+        for tally, target in zip(self.counted.tallies, self.plan.targets, strict=True):
+            if self.tallied and tally.width == 1:
+                settle = partial(self._settle, tally, target.nominal)
+                list(pool.map(settle, *zip(*_spans(len(target.order), threads), strict=True)))
         if self.keep:
             self.counted.ranks = list(pool.map(self._by_id, held))
         return self.counted
+
+    def _settle(self, tally: Tally, nominal: NDArray[np.int32], first: int, last: int) -> None:
+        self.engine.settle(nominal, first, last, tally.hist, tally.number, tally.total, tally.squares, tally.moved)
 
     def _by_id(self, held: list[NDArray[Any]]) -> NDArray[Any]:
         """Ranks in the order of work as columns in the order of the ids."""
@@ -227,6 +235,12 @@ def _chunks(groups: Sequence[Group], columns: int, most: int) -> Iterator[list[P
                 out, used = [], 0
     if out:
         yield out
+
+
+def _apart(pieces: list[Piece], threads: int) -> list[Piece]:
+    """Pieces in an order in which threads work far from one another, so that none waits for what another is making."""
+    stride = -(-len(pieces) // threads)
+    return [pieces[k] for first in range(stride) for k in range(first, len(pieces), stride)]
 
 
 def _spans(n: int, parts: int) -> list[tuple[int, int]]:

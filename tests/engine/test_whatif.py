@@ -121,6 +121,18 @@ def brute(plan: Plan, ids: np.ndarray) -> list[Any]:
     return out
 
 
+def _check_weights(plan: Plan, ids: np.ndarray) -> None:
+    """The weights a study starts from are those of a run."""
+    for g in plan.groups(plan.picks(plan.uniforms(ids))):
+        try:
+            panel, rng = plan.prefixes.panel_of(g.draws)
+            made = run(plan.framework, panel, plan.prefixes.recipe_of(g.choice), rng=rng)
+        except (BadInput, BadOption):
+            continue
+        want = [made.weights[made.node_at(n.code)] if n.code in made.framework else 0.0 for n in plan.tree.nodes]
+        np.testing.assert_allclose(plan.prefixes.weights(g.choice, g.draws)[1], want, rtol=1e-12)
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32 - 1))
 def test_planned_equals_brute_force(seed: int) -> None:
@@ -134,6 +146,7 @@ def test_planned_equals_brute_force(seed: int) -> None:
         return  # the case itself, or an input that touches nothing, is refused
     ids = np.arange(5) + int(rng.integers(0, 2000))
     wanted = brute(plan, ids)
+    _check_weights(plan, ids)
     for engine in ENGINES:
         with ThreadPoolExecutor(2) as pool:
             got = Work(plan, ids, engine, band=3, keep=True, keep_scores=True).run(pool, 2)

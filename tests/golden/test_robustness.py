@@ -92,6 +92,7 @@ def _tally(plan: Plan, ranks: np.ndarray) -> Any:
 
     t = Tally.empty(len(ranks), doubled=False, band=0)
     plain.fold(ranks, plan.targets[0].nominal, 0, len(ranks), t.hist, t.width, t.number, t.total, t.squares, t.moved)
+    plain.settle(plan.targets[0].nominal, 0, len(ranks), t.hist, t.number, t.total, t.squares, t.moved)
     return t
 
 

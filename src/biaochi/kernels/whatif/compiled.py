@@ -20,6 +20,7 @@ __all__ = [
     "product",
     "product_there",
     "ranks",
+    "settle",
     "shifts",
     "sobol_sums",
     "turn",
@@ -32,28 +33,49 @@ _TILE = 512
 
 
 @njit(**_OPTIONS)
+def _two_rows(v, w, f, o, q, start, stop):
+    n, units = len(v), stop - start
+    o[:] = 0.0
+    q[:] = 0.0
+    k = 0
+    while k + 4 <= n:
+        v0, v1, v2, v3 = v[k], v[k + 1], v[k + 2], v[k + 3]
+        w0, w1, w2, w3 = w[k], w[k + 1], w[k + 2], w[k + 3]
+        f0, f1, f2, f3 = f[k, start:stop], f[k + 1, start:stop], f[k + 2, start:stop], f[k + 3, start:stop]
+        for u in range(units):
+            a, b, c, d = f0[u], f1[u], f2[u], f3[u]
+            o[u] = (((o[u] + v0 * a) + v1 * b) + v2 * c) + v3 * d
+            q[u] = (((q[u] + w0 * a) + w1 * b) + w2 * c) + w3 * d
+        k += 4
+    while k < n:
+        v0, w0, f0 = v[k], w[k], f[k, start:stop]
+        for u in range(units):
+            o[u] += v0 * f0[u]
+            q[u] += w0 * f0[u]
+        k += 1
+
+
+@njit(**_OPTIONS)
 def product(w, f, out):
-    """``out[b, u] = sum over k of w[b, k] f[k, u]``, added in the order of k."""
+    """``out[b, u] = sum over k of w[b, k] f[k, u]``, added in the order of k.
+
+    Two rows at a time, so that what is read of f serves both.
+    """
     rows, n = w.shape
     units = f.shape[1]
     for start in range(0, units, _TILE):
         stop = min(start + _TILE, units)
-        for b in range(rows):
+        b = 0
+        while b + 2 <= rows:
+            _two_rows(w[b], w[b + 1], f, out[b, start:stop], out[b + 1, start:stop], start, stop)
+            b += 2
+        if b < rows:
             o = out[b, start:stop]
             o[:] = 0.0
-            k = 0
-            while k + 4 <= n:
-                w0, w1, w2, w3 = w[b, k], w[b, k + 1], w[b, k + 2], w[b, k + 3]
-                f0, f1, f2, f3 = f[k, start:stop], f[k + 1, start:stop], f[k + 2, start:stop], f[k + 3, start:stop]
-                for u in range(stop - start):
-                    o[u] = (((o[u] + w0 * f0[u]) + w1 * f1[u]) + w2 * f2[u]) + w3 * f3[u]
-                k += 4
-            while k < n:
-                w0 = w[b, k]
-                f0 = f[k, start:stop]
+            for k in range(n):
+                w0, f0 = w[b, k], f[k, start:stop]
                 for u in range(stop - start):
                     o[u] += w0 * f0[u]
-                k += 1
 
 
 @njit(**_OPTIONS)
@@ -242,17 +264,16 @@ def shifts(ranked, nominal, total, number):
 
 @njit(**_OPTIONS)
 def fold(buffer, nominal, first, last, hist, width, number, total, squares, moved):
-    """Add the ranks of units ``first`` to ``last`` to their counts by rank, and to their sums."""
+    """Add the ranks of units ``first`` to ``last`` to their counts; to their sums too where they are counted in classes."""
     for u in range(first, last):
         row, counts = buffer[u], hist[u]
-        s, q, n, m = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-        own = np.int64(nominal[u])
         if width == 1:
             for c in range(len(row)):
                 counts[row[c]] += np.uint32(1)
-        else:
-            for c in range(len(row)):
-                counts[(np.int64(row[c]) + width - 1) // width] += np.uint32(1)
+            continue
+        s, q, n, m, own = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(nominal[u])
+        for c in range(len(row)):
+            counts[(np.int64(row[c]) + width - 1) // width] += np.uint32(1)
         for c in range(len(row)):
             r = np.int64(row[c])
             there = np.int64(r > 0)
@@ -260,10 +281,28 @@ def fold(buffer, nominal, first, last, hist, width, number, total, squares, move
             q += r * r
             n += there
             m += there * abs(r - own)
-        moved[u] += m if own > 0 else 0
         number[u] += n
         total[u] += s
         squares[u] += q
+        moved[u] += m if own > 0 else 0
+
+
+@njit(**_OPTIONS)
+def settle(nominal, first, last, hist, number, total, squares, moved):
+    """Sums of ranks from counts rank by rank."""
+    for u in range(first, last):
+        counts = hist[u]
+        s, q, n, m, own = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(nominal[u])
+        for r in range(1, len(counts)):
+            k = np.int64(counts[r])
+            s += k * r
+            q += k * r * r
+            n += k
+            m += k * abs(r - own)
+        number[u] = n
+        total[u] = s
+        squares[u] = q
+        moved[u] = m if own > 0 else 0
 
 
 @njit(**_OPTIONS)

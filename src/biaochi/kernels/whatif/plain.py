@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -100,20 +102,33 @@ def fold(
     buffer: Ranks, nominal: NDArray[np.int32], first: int, last: int, hist: NDArray[np.uint32], width: int,
     number: NDArray[np.int64], total: NDArray[np.int64], squares: NDArray[np.int64], moved: NDArray[np.int64],
 ) -> None:  # fmt: skip
-    """Add the ranks of units ``first`` to ``last`` to their counts by rank, and to their sums."""
+    """Add the ranks of units ``first`` to ``last`` to their counts; to their sums too where they are counted in classes."""
     for u in range(first, last):
-        row = buffer[u]
-        counts = np.bincount(row)
-        at = np.arange(len(counts))
-        total[u] += int((counts * at).sum())
-        squares[u] += int((counts * at * at).sum())
-        number[u] += int(counts[1:].sum())
-        if nominal[u] > 0:
-            moved[u] += int((counts[1:] * np.abs(at[1:] - int(nominal[u]))).sum())
+        counts = np.bincount(buffer[u])
         if width == 1:
             hist[u, : len(counts)] += counts.astype(np.uint32)
-        else:
-            hist[u] += np.bincount((at + width - 1) // width, counts, minlength=hist.shape[1]).astype(np.uint32)
+            continue
+        at = np.arange(len(counts))
+        hist[u] += np.bincount((at + width - 1) // width, counts, minlength=hist.shape[1]).astype(np.uint32)
+        for sums, one in zip((number, total, squares, moved), _sums(counts, int(nominal[u])), strict=True):
+            sums[u] += one
+
+
+def settle(
+    nominal: NDArray[np.int32], first: int, last: int, hist: NDArray[np.uint32],
+    number: NDArray[np.int64], total: NDArray[np.int64], squares: NDArray[np.int64], moved: NDArray[np.int64],
+) -> None:  # fmt: skip
+    """Sums of ranks from counts rank by rank."""
+    for u in range(first, last):
+        number[u], total[u], squares[u], moved[u] = _sums(hist[u], int(nominal[u]))
+
+
+def _sums(counts: NDArray[Any], nominal: int) -> tuple[int, int, int, int]:
+    """Number of ranks, their sum, that of their squares, and that of their differences from the nominal one."""
+    at = np.flatnonzero(counts)
+    at = at[at > 0]
+    k = counts[at].astype(np.int64)
+    return int(k.sum()), int((k * at).sum()), int((k * at * at).sum()), int((k * np.abs(at - nominal)).sum()) if nominal > 0 else 0
 
 
 def pairs(buffer: Ranks, first: int, last: int, ahead: NDArray[np.int64], level: NDArray[np.int64], both: NDArray[np.int64]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType, ModuleType
 
 import numpy as np
@@ -24,6 +24,8 @@ class Shape:
     """Exponent of a power mean (1 arithmetic, 0 geometric, -1 harmonic), or any aggregation of (..., unit, child)."""
     least: Mapping[int, float] = field(default_factory=dict)
     """Share of its children that a parent needs to have a score, where it needs any."""
+    forms: dict[int, Part] = field(default_factory=dict)
+    """The parts of nodes where nothing is missing, once they have been asked for."""
 
     def upwards(self, top: int) -> list[int]:
         """The parents below and at a node, every child before its parent."""
@@ -53,11 +55,13 @@ class Part:
     """(unit,): fewer children than the parent needs."""
     guard: str | float | None = None
     """What is done with a score of a part below that this mean cannot take: ``refuse``, ``missing``, ``zero``, or a floor."""
+    signed: str = ""
+    """Its `signature`, once that has been asked for."""
 
 
 def shares(shape: Shape, top: int, weights: Array) -> Array:
-    """Weights as shares among siblings, (node, replicate); a parent whose children all have weight 0 gets none itself."""
-    out = np.array(weights, float)
+    """Weights as shares among siblings, (node, replicate), in their place; a parent whose children all have weight 0 gets none itself."""
+    out = weights
     for parent in shape.upwards(top):
         kids = list(shape.kids[parent])
         total = out[kids[0]].copy()
@@ -94,6 +98,10 @@ def build(shape: Shape, top: int, z: Array, zeros: bool, stated: Array | None = 
     -------
     Part
     """
+    if not shape.least and not guards and not np.isnan(z).any():  # nothing is missing, and nothing can be: one form for all
+        if top not in shape.forms:
+            shape.forms[top] = _part(shape, top, z, dict.fromkeys(shape.kids, False), {}, guards)
+        return _filled(shape.forms[top], z)
     there: dict[int, Mask] = {n: ~np.isnan(z[:, c]) for n, c in shape.column.items()}
     had = there if stated is None else {n: ~np.isnan(stated[:, c]) for n, c in shape.column.items()}
     gappy: dict[int, bool] = {n: not there[n].all() for n in shape.column}
@@ -140,6 +148,12 @@ def _part(
                 there if not holes[top] or there is not None else np.ones_like(f), short.get(top), guards.get(top))  # fmt: skip
 
 
+def _filled(form: Part, z: Array) -> Part:
+    """The same parts with other scores."""
+    f = np.ascontiguousarray(z[:, form.leaves].T) if form.leaves else np.empty((0, len(z)))
+    return replace(form, f=f if callable(form.mean) else _transformed(f, form.mean), parts=[_filled(p, z) for p in form.parts])
+
+
 def _transformed(f: Array, exponent: float) -> Array:
     with np.errstate(all="ignore"):
         return f if exponent == 1 else np.log(f) if exponent == 0 else f**exponent
@@ -158,9 +172,11 @@ class Weighted:
         return Weighted(self.own[rows], [b[rows] for b in self.below], self.dead)
 
 
-def signature(part: Part) -> tuple[object, ...]:
+def signature(part: Part) -> str:
     """What the weights of a part depend on, beside the shares: parts with equal ones have equal weights."""
-    return (tuple(part.paths), *(signature(p) for p in part.parts))
+    if not part.signed:
+        part.signed = repr((part.paths, [signature(p) for p in part.parts]))
+    return part.signed
 
 
 def weigh(part: Part, share: Array) -> Weighted:
@@ -222,6 +238,9 @@ def _sum(part: Part, w: Weighted, out: Array, engine: ModuleType, refused: Mask)
 
 def _settle(part: Part, g: Array, w: Array, refused: Mask) -> None:
     """Apply the rule for scores that a mean cannot take, in place."""
+    idle = w == 0
+    if idle.any():  # has no say, whatever it is
+        g[idle] = np.where(np.isnan(g[idle]), np.nan, 1.0)
     low = g <= 0 if part.mean in (0.0, -1.0) else g < 0
     if isinstance(part.guard, float):
         np.maximum(g, part.guard, out=g)
