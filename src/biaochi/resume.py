@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class State:
 
     def load(self, plan: Plan, study: Study) -> Counted | None:
         """What was counted before; None where there is nothing of this study, or more than it asks for."""
-        with contextlib.suppress(OSError, ValueError, KeyError, EOFError), np.load(self.path, allow_pickle=False) as held:
+        with contextlib.suppress(OSError, ValueError, KeyError, EOFError, BadZipFile), np.load(self.path, allow_pickle=False) as held:
             if str(held["key"]) != self.key(plan, study) or len(held["ids"]) > study.replicates:
                 return None
             tallies = [_tally(held, i) for i in range(len(plan.targets))]

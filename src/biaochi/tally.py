@@ -43,9 +43,9 @@ class Tally:
         """Nothing counted yet."""
         top = units * (2 if doubled else 1)
         width = 1
-        while units * (top // width + 2) * 4 > HIST_BYTES:
+        while units * (-(-top // width) + 1) * 4 > HIST_BYTES:
             width *= 2
-        hist = np.zeros((units, top // width + 2), np.uint32)
+        hist = np.zeros((units, -(-top // width) + 1), np.uint32)
         n, total, squares, moved = (np.zeros(units, np.int64) for _ in range(4))
         ahead, level, both = (np.zeros((units, band), np.int64) for _ in range(3))
         return cls(n, total, squares, moved, hist, width, ahead, level, both)
