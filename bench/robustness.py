@@ -45,7 +45,7 @@ def inputs(kind: str) -> list[Any]:
     """What varies: weights, imputation, normalisation, and the mean; or what else is to be timed."""
     from biaochi import Drop, Noise, Settings
 
-    imputers: tuple[Any, ...] = ({"impute": "mean"}, {"impute": "median"}, {"impute": "branch_mean"})
+    imputers: tuple[Any, ...] = ({"impute": "mean"}, {"impute": "median"}, {"impute": {"method": "branch_mean", "level": 1}})
     scales: tuple[Any, ...] = ({}, {"normalise": "zscore"}, {"normalise": {"method": "minmax", "range": [10, 100]}}, {"normalise": "percentile_rank"},
                                {"normalise": "logistic"}, {"normalise": "distance"})  # fmt: skip
     weights = Noise("weights", noise=0.25)

@@ -146,29 +146,36 @@ def data_problems(framework: Framework, panel: Panel) -> Iterator[Problem]:
 _CORRECT = Text("Correct the recipe.", "请更正方案。")
 
 
+def _codes(panel: Panel) -> list[str]:
+    return sorted({u.code for u in panel.units})
+
+
+def _groupings(panel: Panel) -> list[str]:
+    return sorted({g for u in panel.units for g, _ in u.groups}) or ["—"]
+
+
 def panel_targets(framework: Framework, panel: Panel, recipe: Recipe) -> Iterator[Problem]:
     """Units, groupings and periods the recipe names and the panel does not hold."""
-    units = {u.code for u in panel.units}
     for key in ("keep", "drop"):
-        for code in sorted(set(getattr(recipe, key)) - units):
-            yield Problem("unknown-unit", unknown(Text(f"unit under {key}", f"{key} 中的单位"), code, sorted(units)), _CORRECT, recipe.place)
+        for code in sorted(set(getattr(recipe, key)).difference(u.code for u in panel.units)):
+            yield Problem("unknown-unit", unknown(Text(f"unit under {key}", f"{key} 中的单位"), code, _codes(panel)), _CORRECT, recipe.place)
     if recipe.base is not None and recipe.base not in [str(p) for p in panel.periods]:
         what = unknown(Text("base period", "基期"), recipe.base, [str(p) for p in panel.periods])
         yield Problem("unknown-period", what, _CORRECT, recipe.place)
     periods = [str(p) for p in panel.periods]
     if recipe.weigh_period is not None and recipe.weigh_period not in periods:
         yield Problem("unknown-period", unknown(Text("period under weigh_period", "weigh_period 中的期"), recipe.weigh_period, periods), _CORRECT, recipe.place)
-    groupings = sorted({g for u in panel.units for g, _ in u.groups})
     column = Text("Add the column to the table of units.", "请在单位表中补充该列。")
-    for step, needed, family, known, fix in (
-        ("impute", "groups", Text("grouping of units", "单位分组"), groupings or ["—"], column),
-        ("normalise", "at", Text("reference unit", "参照单位"), sorted(units), _CORRECT),
-        ("normalise", "origin", Text("base period", "基期"), periods, _CORRECT),
+    for step, needed, family, names, fix in (
+        ("impute", "groups", Text("grouping of units", "单位分组"), _groupings, column),
+        ("normalise", "at", Text("reference unit", "参照单位"), _codes, _CORRECT),
+        ("normalise", "origin", Text("base period", "基期"), lambda _: periods, _CORRECT),
     ):
         option = DERIVED[needed][0]
         for name in sorted(
             {str(v) for c in _choices(framework, recipe, step) if needed in _needs(step, c) for k, v in c.options if k == option and v is not None}
         ):
+            known = names(panel)
             if name not in known:
                 yield Problem(
                     "unknown-grouping" if step == "impute" else "unknown-period" if needed == "origin" else "unknown-unit",

@@ -23,8 +23,10 @@ from biaochi.screening import screen_units
 from biaochi.variation import DataDraws, Errors, ImputationDraws, Peers, Settings, Variation, laid
 
 T = TypeVar("T")
-CACHE_BYTES = 512 * 2**20
+CACHE_BYTES = 256 * 2**20
 """How much of the shared steps is kept at a time; what is needed again after that is computed again."""
+BLOCKS_KEPT = 8
+"""The same in blocks as large as the data, for large data: what two threads need at a time."""
 _SCREENING = ("min_share", "min_nonzero", "min_branch_share", "branch_level", "min_indicator_share", "min_indicator_nonzero",
               "keep_indicators", "drop_indicators", "keep", "drop")  # fmt: skip
 
@@ -102,7 +104,7 @@ class Prefixes:
         self.settings = [v for v in vary if isinstance(v, Settings)]
         self.data = [(i, v) for i, v in enumerate(vary) if isinstance(v, DataDraws)]
         self._recipes: dict[tuple[int, ...], Recipe] = {}
-        self.shared = Shared()
+        self.shared = Shared(max(CACHE_BYTES, BLOCKS_KEPT * panel.values.nbytes))
 
     def recipe_of(self, choice: tuple[int, ...]) -> Recipe:
         """The recipe with the chosen alternatives laid over it, in the order declared."""

@@ -138,7 +138,7 @@ def impute(job: Job, x: Array, counts: Mask) -> Array:
         joint = Trait.JOINT in batch.method.traits  # filled from all indicators, whatever their own imputer
         columns = list(range(len(job.indicators))) if joint else batch.columns
         options = context.for_indicators(job, batch.method, [job.indicators[i] for i in columns], batch.options, counts)
-        got = batch.method.kernel(x[..., columns], **options)
+        got = batch.method.kernel(_columns(x, columns), **options)
         out[..., batch.columns] = got[..., batch.columns] if joint else got
     out[job.screened] = np.nan
     _hold_valid(job, x, out)
@@ -151,6 +151,8 @@ def impute(job: Job, x: Array, counts: Mask) -> Array:
 
 def _hold_valid(job: Job, x: Array, out: Array) -> None:
     """Hold what was filled in within the valid range of its indicator."""
+    if all(n.valid == (None, None) for n in job.indicators):
+        return
     low, high = (np.array([s if n.valid[k] is None else n.valid[k] for n in job.indicators], float) for k, s in ((0, -np.inf), (1, np.inf)))
     beyond = np.isnan(x) & ((out < low) | (out > high))
     _count(job, "held", beyond, Text("filled in and held within the valid range", "插补后截至有效范围"))
@@ -162,7 +164,7 @@ def treat(job: Job, x: Array, counts: Mask) -> Array:
     out = np.empty(x.shape)
     together = job.recipe.treat_over == "pooled"
     for batch in job.batches("treat"):
-        v = x[..., batch.columns]
+        v = _columns(x, batch.columns)
         inside = counts.reshape(1, -1) if together else counts
         options = context.for_indicators(job, batch.method, [job.indicators[i] for i in batch.columns], batch.options, inside)
         got = batch.method.kernel(v.reshape(1, -1, v.shape[-1]) if together else v, **options)
@@ -176,10 +178,10 @@ def treat(job: Job, x: Array, counts: Mask) -> Array:
 
 def normalise(job: Job, x: Array, counts: Mask) -> Array:
     """To a common scale, higher is better; what sets the scale is the recipe's choice."""
-    out, still = np.full(x.shape, np.nan), np.zeros((len(x), x.shape[-1]), bool)
+    out, still = np.empty(x.shape), np.zeros((len(x), x.shape[-1]), bool)
     for batch in job.batches("normalise"):
         nodes = [job.indicators[i] for i in batch.columns]
-        v, turned = orient(x[..., batch.columns], nodes, batch)
+        v, turned = orient(_columns(x, batch.columns), nodes, batch)
         options = context.for_indicators(job, batch.method, nodes, turned, counts)
         if "at" in batch.method.needs:
             options["at"] = _unit_values(job, v, str(batch.options["unit"]))
@@ -197,11 +199,23 @@ def normalise(job: Job, x: Array, counts: Mask) -> Array:
             still[:, batch.columns] |= (_no_spread(ref) & (number(ref) > 0))[..., 0, :]
             unit_interval = True
         low, high = onto or job.recipe.range
-        out[..., batch.columns] = z * (high - low) + low if unit_interval else z
+        z = z * (high - low) + low if unit_interval else z
+        if z.shape == out.shape:
+            out = z
+        else:
+            out[..., batch.columns] = z
+    if np.isfinite(out.sum()):  # nothing is missing, and nothing beyond what numbers hold
+        note_idle_posts(job)
+        return out
     out[np.isnan(x) | ~np.isfinite(out)] = np.nan  # nothing is filled in here, and nothing beyond what numbers hold is kept
     note_idle_posts(job)
     undefined = ~np.isnan(x) & np.isnan(out)
     return settle_undefined(job, out, undefined, still, counts) if undefined.any() else out
+
+
+def _columns(x: Array, columns: list[int]) -> Array:
+    """Some indicators; all of them as they are."""
+    return x if columns == list(range(x.shape[-1])) else x[..., columns]
 
 
 def weigh(job: Job, tree: Tree, parent: Node, counts: Mask) -> None:

@@ -27,6 +27,8 @@ from biaochi.tally import Counted, Tally
 Ids = NDArray[np.int64]
 BLOCK = 65_536
 """Scores computed and ranked at a time: what fits the second-level cache."""
+FEWEST_ROWS = 16
+"""Replicates in a block at least: ranks are written in runs of as many."""
 BUFFER_BYTES = 48 * 2**20
 """Ranks held before they are counted."""
 
@@ -157,7 +159,9 @@ class Work:
         def make() -> Part | None:
             if t.node not in shape.kids:
                 return None
-            z = np.where(scale.counts[t.period, t.order, None], scale.z[t.period, t.order], np.nan)
+            z, ranked = scale.z[t.period].take(t.order, axis=0), scale.counts[t.period, t.order]
+            if not ranked.all():
+                z[~ranked] = np.nan
             zeros = self.drops or bool((base[1:] == 0).any())
             with np.errstate(all="ignore"):
                 return part_of(
@@ -181,7 +185,7 @@ class Work:
 
     def _rank(self, part: Part, w: Weighted, recipe: Recipe, i: int, piece: Piece, buffer: NDArray[Any], bad: set[int]) -> None:
         t, n, plan_ties = self.plan.targets[i], len(piece.rows), self.plan.ties
-        rows = max(1, BLOCK // max(len(t.order), 1))
+        rows = max(FEWEST_ROWS, BLOCK // max(len(t.order), 1))
         plain = recipe.decimals is None and self.counted.scores is None
         for first in range(0, n, rows):
             last = min(first + rows, n)

@@ -12,7 +12,7 @@ Counts = NDArray[np.bool_] | None
 
 def counted(x: Array, counts: Counts) -> Array:
     """``x`` with the units that do not count set to NaN: what every statistic is taken over."""
-    return x if counts is None else np.where(counts[..., None], x, np.nan)
+    return x if counts is None or counts.all() else np.where(counts[..., None], x, np.nan)
 
 
 def whole(x: Array) -> bool:
@@ -22,8 +22,8 @@ def whole(x: Array) -> bool:
 
 def ratio(a: Array, b: Array) -> Array:
     """``a / b``, NaN where ``b`` is 0 or missing."""
-    a, b = np.broadcast_arrays(a, b)
-    return np.asarray(np.divide(a, b, out=np.full(a.shape, np.nan), where=(b != 0) & ~np.isnan(b)))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.asarray(a / np.where(b == 0, np.nan, b))
 
 
 def flat(low: Array, high: Array) -> NDArray[np.bool_]:

@@ -32,6 +32,8 @@ def rank(x: Array, ref: Array, *, ties: Literal["min", "max", "average", "dense"
     ----------
     .. [1] OECD/JRC, Handbook on Constructing Composite Indicators (2008), 5.1.
     """
+    if ref is x:
+        return _among_themselves(x, ties)
     shape = np.broadcast_shapes(x.shape[:-2], ref.shape[:-2])
     cols = np.moveaxis(np.broadcast_to(x, shape + x.shape[-2:]), -2, -1)
     against = np.sort(np.moveaxis(np.broadcast_to(ref, shape + ref.shape[-2:]), -2, -1), axis=-1)
@@ -49,6 +51,21 @@ def rank(x: Array, ref: Array, *, ties: Literal["min", "max", "average", "dense"
         got = {"min": below + 1, "dense": below + 1, "max": upto, "average": (below + 1 + upto) / 2}[ties]
         out[at] = np.where(upto > below, got, below + 0.5)
     return np.moveaxis(np.where(np.isnan(cols), np.nan, out), -1, -2)
+
+
+def _among_themselves(x: Array, ties: str) -> Array:
+    """Ranks of values that are their own reference: by one sort, with nothing to look up."""
+    cols = np.ascontiguousarray(np.moveaxis(x, -2, -1))
+    out = np.full(cols.shape, np.nan)
+    for at in np.ndindex(cols.shape[:-1]):
+        by = np.argsort(cols[at])  # NaN last
+        ordered = cols[at][by]
+        n = int(np.searchsorted(ordered, np.nan))
+        starts = np.flatnonzero(np.concatenate([[True], ordered[1:n] != ordered[: n - 1]])) if n else np.empty(0, np.intp)
+        ends = np.append(starts[1:], n)
+        got = {"min": starts + 1.0, "max": ends * 1.0, "average": (starts + 1.0 + ends) / 2, "dense": np.arange(1.0, len(starts) + 1)}[ties]
+        out[at][by[:n]] = np.repeat(got, ends - starts)
+    return np.moveaxis(out, -1, -2)
 
 
 def percentile_rank(x: Array, ref: Array, *, ties: Literal["min", "max", "average"] = "min", over: Literal["steps", "units"] = "steps") -> Array:

@@ -265,6 +265,9 @@ def shifts(ranked, nominal, total, number):
 @njit(**_OPTIONS)
 def fold(buffer, nominal, first, last, hist, width, number, total, squares, moved):
     """Add the ranks of units ``first`` to ``last`` to their counts; to their sums too where they are counted in classes."""
+    shift = 0
+    while (1 << shift) < width:  # a power of 2
+        shift += 1
     for u in range(first, last):
         row, counts = buffer[u], hist[u]
         if width == 1:
@@ -273,7 +276,7 @@ def fold(buffer, nominal, first, last, hist, width, number, total, squares, move
             continue
         s, q, n, m, own = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(nominal[u])
         for c in range(len(row)):
-            counts[(np.int64(row[c]) + width - 1) // width] += np.uint32(1)
+            counts[((np.int64(row[c]) - 1) >> shift) + 1] += np.uint32(1)
         for c in range(len(row)):
             r = np.int64(row[c])
             there = np.int64(r > 0)
