@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import time
@@ -45,7 +46,7 @@ def inputs(kind: str) -> list[Any]:
     """What varies: weights, imputation, normalisation, and the mean; or what else is to be timed."""
     from biaochi import Drop, Noise, Settings
 
-    imputers: tuple[Any, ...] = ({"impute": "mean"}, {"impute": "median"}, {"impute": {"method": "branch_mean", "level": 1}})
+    imputers: tuple[Any, ...] = ({"impute": "mean"}, {"impute": "median"}, {"impute": {"method": "branch_mean", "level": 0}})
     scales: tuple[Any, ...] = ({}, {"normalise": "zscore"}, {"normalise": {"method": "minmax", "range": [10, 100]}}, {"normalise": "percentile_rank"},
                                {"normalise": "logistic"}, {"normalise": "distance"})  # fmt: skip
     weights = Noise("weights", noise=0.25)
@@ -98,40 +99,41 @@ CASES: dict[str, dict[str, Any]] = {
 def measure(name: str) -> dict[str, Any]:
     """One case in this process: the best and the median of some runs, each from raw data, once compiled code is loaded."""
     import resource
-    import statistics
 
-    from biaochi import Recipe, robustness, run, sensitivity
+    from biaochi import Recipe, run
 
     c = CASES[name]
-    framework, panel = project(c["units"], c["indicators"])
     recipe = Recipe(impute=c.get("impute", "mean"), range=(1.0, 100.0))
-    result = run(framework, panel, recipe)
-    vary, engine = inputs(c.get("kind", "means")), c.get("engine", "compiled")
-    small = run(*project(60, c["indicators"]), recipe)
-    times, failed, whole = [], 0, 0
-
-    def once(of: Any, n: int) -> Any:
-        if "samples" in c:
-            return sensitivity(of, vary, samples=min(n, c["samples"]), targets=("shift", "ranks"), engine=engine, workers=2)
-        return robustness(of, vary, replicates=n, engine=engine, workers=2, pairs=False)
-
-    once(small, 200)  # compiled code is loaded
+    result = run(*project(c["units"], c["indicators"]), recipe)
+    once(c, run(*project(60, c["indicators"]), recipe), 200)  # compiled code is loaded
+    times, made = [], None
     for _ in range(c.get("runs", 5)):
         began = time.perf_counter()
-        made = once(result, c.get("replicates", 1024))
-        if "samples" not in c:
-            made.ranks().interval(0.9)  # quantiles are part of the answer
-            failed, whole = len(made.counted.failed), made.counted.whole_runs
+        made = once(c, result, c.get("replicates", c.get("samples")))
         times.append(time.perf_counter() - began)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    out: dict[str, Any] = {"name": f"what-ifs: {name}", "median_s": round(statistics.median(times), 4), "best_s": round(min(times), 4), "peak_mb": round(peak),
-                           "limit_s": c["limit_s"], "failed": failed, "whole_runs": whole, "runs": made.runs if "samples" in c else c["replicates"]}  # fmt: skip
+    out: dict[str, Any] = {"name": f"what-ifs: {name}", "median_s": round(statistics.median(times), 4), "best_s": round(min(times), 4), "limit_s": c["limit_s"],
+                           "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}  # fmt: skip
+    if "samples" in c:
+        return {**out, "runs": made.runs, "failed": made.failed, "whole_runs": 0}
+    out |= {"runs": c["replicates"], "failed": len(made.counted.failed), "whole_runs": made.counted.whole_runs}
     if "size" in c:
         out["times_faster_than_coinr"] = round(COINR[c["size"]] * c["replicates"] / out["median_s"])
-    if engine == "compiled" and "samples" not in c:
+    if c.get("engine", "compiled") == "compiled":
         bound, parts = lower_bound(c["units"], c["indicators"], c["replicates"])
         out |= {"lower_bound_s": round(bound, 4), "fraction_of_bound": round(bound / out["median_s"], 2), "bound_parts": parts}
     return out
+
+
+def once(c: dict[str, Any], result: Any, n: int) -> Any:
+    """One study, quantiles included, on two threads."""
+    from biaochi import robustness, sensitivity
+
+    vary, engine = inputs(c.get("kind", "means")), c.get("engine", "compiled")
+    if "samples" in c:
+        return sensitivity(result, vary, samples=n, targets=("shift", "ranks"), engine=engine, workers=2)
+    made = robustness(result, vary, replicates=n, engine=engine, workers=2, pairs=False)
+    made.ranks().interval(0.9)
+    return made
 
 
 def lower_bound(units: int, indicators: int, replicates: int) -> tuple[float, dict[str, float]]:

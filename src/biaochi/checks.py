@@ -157,7 +157,8 @@ def _groupings(panel: Panel) -> list[str]:
 def panel_targets(framework: Framework, panel: Panel, recipe: Recipe) -> Iterator[Problem]:
     """Units, groupings and periods the recipe names and the panel does not hold."""
     for key in ("keep", "drop"):
-        for code in sorted(set(getattr(recipe, key)).difference(u.code for u in panel.units)):
+        named = set(getattr(recipe, key))
+        for code in sorted(named - {u.code for u in panel.units if u.code in named} if named else ()):
             yield Problem("unknown-unit", unknown(Text(f"unit under {key}", f"{key} 中的单位"), code, _codes(panel)), _CORRECT, recipe.place)
     if recipe.base is not None and recipe.base not in [str(p) for p in panel.periods]:
         what = unknown(Text("base period", "基期"), recipe.base, [str(p) for p in panel.periods])

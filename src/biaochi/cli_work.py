@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from biaochi import __version__
-from biaochi.errors import BadInput, BadOption, Lang, Problem, Text
+from biaochi.errors import BadInput, BadOption, BiaochiError, Lang, Problem, Text
 
 FINE, BAD_INPUT, WRONG_USAGE = 0, 1, 2
 T = TypeVar("T")
@@ -124,14 +124,22 @@ def named(source: str, work: Callable[[], T]) -> T:
 
 def check_project(source: str, as_json: bool, lang: Lang) -> int:
     """``biaochi check``: the exit code."""
+    from biaochi.files.project import load
     from biaochi.run import evaluate
+    from biaochi.scenarios import Plan
 
     problems: tuple[Problem, ...] = ()
     notices: tuple[Problem, ...] = ()
     try:
-        notices = evaluate(source).notices
+        project = load(source)
+        result = evaluate(project)
+        notices = result.notices
+        if project.study:
+            Plan(result, project.study.vary)  # refuses what touches nothing
     except BadInput as e:
         problems = e.problems
+    except BiaochiError as e:
+        problems = (Problem("robustness", e.text, Text("See docs/guide/robustness.md.", "参见 docs/guide/robustness.md。")),)
     if as_json:
         print_json({"ok": not problems, "problems": [p.to_dict(lang) for p in problems], "notices": [n.to_dict(lang) for n in notices]})
     elif problems:

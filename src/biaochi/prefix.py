@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from biaochi.checks import REGISTRIES, choice_of
+from biaochi.derived import derive
 from biaochi.errors import BadInput, BadOption, Problem, Text, refuse
 from biaochi.framework import Framework
 from biaochi.job import Job, Mask
@@ -18,12 +19,12 @@ from biaochi.job import Tree as ScoreTree
 from biaochi.method import Array, Trait
 from biaochi.panel import Panel
 from biaochi.recipe import STEPS, Recipe
-from biaochi.run import aggregate, denominate, derive, impute, normalise, screened, treat, weigh
+from biaochi.run import aggregate, denominate, impute, normalise, screened, treat, weigh
 from biaochi.screening import screen_units
 from biaochi.variation import DataDraws, Errors, ImputationDraws, Peers, Settings, Variation, laid
 
 T = TypeVar("T")
-CACHE_BYTES = 256 * 2**20
+CACHE_BYTES = 128 * 2**20
 """How much of the shared steps is kept at a time; what is needed again after that is computed again."""
 BLOCKS_KEPT = 8
 """The same in blocks as large as the data, for large data: what two threads need at a time."""

@@ -10,13 +10,13 @@ import numpy as np
 
 from biaochi import context, custom
 from biaochi.checks import REGISTRIES, choice_of, problems, value_problems
+from biaochi.derived import derive, series_of, setting_of
 from biaochi.errors import BadInput, BadOption, Problem, Text, refuse
 from biaochi.files.project import Project, load
-from biaochi.formula import Setting
 from biaochi.framework import Framework, Node
-from biaochi.job import Job, Mask, Tree
+from biaochi.job import Batch, Job, Mask, Tree
 from biaochi.kernels import rank as ranking
-from biaochi.kernels.moments import counted, flat, highest, lowest, number
+from biaochi.kernels.moments import counted, flat, highest, lowest, number, whole
 from biaochi.kernels.normalise import NORMALISERS
 from biaochi.method import Array, Method, Trait
 from biaochi.orient import orient
@@ -100,14 +100,6 @@ def evaluate(project: Project | str | Path) -> Result:
     return run(loaded.framework, loaded.panel, loaded.recipe)
 
 
-def derive(job: Job) -> Array:
-    """Indicators as they are in the data or as their formulas give them, (period, unit, indicator)."""
-    series: dict[str, Array] = {}
-    for node in job.indicators:
-        _series(job, node.code, series)
-    return np.stack([series[n.code] for n in job.indicators], axis=-1)
-
-
 def screened(job: Job, x: Array) -> tuple[Job, list[int]]:
     """The job on the indicators that have enough data, and where they stand among all."""
     left = screen_indicators(job, x)
@@ -122,8 +114,8 @@ def denominate(job: Job, x: Array) -> Array:
         if node.divides_by is None:
             continue
         for name in node.divides_by.names:
-            _series(job, name, series)
-        by = node.divides_by.compute(series, _setting(job))
+            series_of(job, name, series)
+        by = node.divides_by.compute(series, setting_of(job))
         out[..., i] = np.divide(x[..., i], by, out=np.full(by.shape, np.nan), where=(by != 0) & ~np.isnan(by))
         lost_cells[..., i] = np.isnan(out[..., i]) & ~np.isnan(x[..., i])
     _count(job, "no-denominator", lost_cells, Text("lost because the denominator is 0 or missing", "因分母为 0 或缺失而无法计算"))
@@ -178,39 +170,48 @@ def treat(job: Job, x: Array, counts: Mask) -> Array:
 
 def normalise(job: Job, x: Array, counts: Mask) -> Array:
     """To a common scale, higher is better; what sets the scale is the recipe's choice."""
-    out, still = np.empty(x.shape), np.zeros((len(x), x.shape[-1]), bool)
+    out, references = np.empty(x.shape), list[tuple[Batch, Array, bool]]()
     for batch in job.batches("normalise"):
-        nodes = [job.indicators[i] for i in batch.columns]
-        v, turned = orient(_columns(x, batch.columns), nodes, batch)
-        options = context.for_indicators(job, batch.method, nodes, turned, counts)
-        if "at" in batch.method.needs:
-            options["at"] = _unit_values(job, v, str(batch.options["unit"]))
-        ref = _reference(job, counted(v, counts))
-        z = batch.method.kernel(v, ref, **options)
-        if Trait.IGNORES_REF not in batch.method.traits:
-            still[:, batch.columns] = _no_spread(ref)[..., 0, :]
-        if "clip" in batch.method.options:
-            mark_clipped(job, batch, v, turned)
-        unit_interval = Trait.UNIT_INTERVAL in batch.method.traits
-        onto = batch.options.get("range")
-        if batch.options.get("rescale") or (onto and not unit_interval):
-            ref = _reference(job, counted(z, counts))
-            z = NORMALISERS["minmax"].kernel(z, ref)
-            still[:, batch.columns] |= (_no_spread(ref) & (number(ref) > 0))[..., 0, :]
-            unit_interval = True
-        low, high = onto or job.recipe.range
-        z = z * (high - low) + low if unit_interval else z
+        z = _on_scale(job, batch, _columns(x, batch.columns), counts, references)
         if z.shape == out.shape:
             out = z
         else:
             out[..., batch.columns] = z
-    if np.isfinite(out.sum()):  # nothing is missing, and nothing beyond what numbers hold
-        note_idle_posts(job)
+    note_idle_posts(job)
+    if np.isfinite(out.sum()) and whole(x):  # nothing is missing, and nothing beyond what numbers hold
         return out
     out[np.isnan(x) | ~np.isfinite(out)] = np.nan  # nothing is filled in here, and nothing beyond what numbers hold is kept
-    note_idle_posts(job)
     undefined = ~np.isnan(x) & np.isnan(out)
-    return settle_undefined(job, out, undefined, still, counts) if undefined.any() else out
+    if not undefined.any():
+        return out
+    still = np.zeros((len(x), x.shape[-1]), bool)
+    for batch, ref, rescaled in references:
+        still[:, batch.columns] |= (_no_spread(ref) & (number(ref) > 0) if rescaled else _no_spread(ref))[..., 0, :]
+    return settle_undefined(job, out, undefined, still, counts)
+
+
+def _on_scale(job: Job, batch: Batch, x: Array, counts: Mask, references: list[tuple[Batch, Array, bool]]) -> Array:
+    """Indicators of one batch on their scale; what set it is added to the references."""
+    nodes = [job.indicators[i] for i in batch.columns]
+    v, turned = orient(x, nodes, batch)
+    options = context.for_indicators(job, batch.method, nodes, turned, counts)
+    if "at" in batch.method.needs:
+        options["at"] = _unit_values(job, v, str(batch.options["unit"]))
+    ref = _reference(job, counted(v, counts))
+    z = batch.method.kernel(v, ref, **options)
+    if Trait.IGNORES_REF not in batch.method.traits:
+        references.append((batch, ref, False))
+    if "clip" in batch.method.options:
+        mark_clipped(job, batch, v, turned)
+    unit_interval = Trait.UNIT_INTERVAL in batch.method.traits
+    onto = batch.options.get("range")
+    if batch.options.get("rescale") or (onto and not unit_interval):
+        ref = _reference(job, counted(z, counts))
+        references.append((batch, ref, True))
+        z = NORMALISERS["minmax"].kernel(z, ref)
+        unit_interval = True
+    low, high = onto or job.recipe.range
+    return z * (high - low) + low if unit_interval else z
 
 
 def _columns(x: Array, columns: list[int]) -> Array:
@@ -302,26 +303,6 @@ def rank(job: Job, tree: Tree, counts: Mask) -> Array:
     return np.moveaxis(out, -1, 1)
 
 
-def _setting(job: Job) -> Setting:
-    shape = job.panel.values.shape[:2]
-    return Setting(job.panel.periods, np.broadcast_to(job.panel.counts, shape))
-
-
-def _series(job: Job, code: str, series: dict[str, Array]) -> Array:
-    """A series from the data or from its formula, with everything the formula reads; no recursion, chains may be long."""
-    waiting = [code]
-    while waiting:
-        at = waiting[-1]
-        formula = job.framework[at].reads
-        missing = [n for n in sorted(formula.names) if n not in series] if formula else []
-        if at in series or missing:
-            waiting = waiting[:-1] if at in series else waiting + missing
-            continue
-        series[at] = formula.compute(series, _setting(job)) if formula else job.panel.series(at)
-        waiting.pop()
-    return series[code]
-
-
 def _weights(job: Job, method: Method, options: dict[str, Any], children: list[Node], z: Array, outcome: Array | None, parent: Node) -> Array:
     """Weights of some nodes from the scores of the rows that count, (row, node)."""
 
@@ -344,7 +325,7 @@ def _weights(job: Job, method: Method, options: dict[str, Any], children: list[N
 
 
 def _outcome(job: Job, options: dict[str, Any]) -> Array:
-    return _series(job, str(options["outcome"]), {})
+    return series_of(job, str(options["outcome"]), {})
 
 
 def _combined(job: Job, method: Method, options: dict[str, Any], z: Array, weights: Array, counts: Mask, parent: Node) -> Array:

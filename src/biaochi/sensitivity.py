@@ -23,7 +23,7 @@ from biaochi.usual import usual
 from biaochi.variation import Variation
 
 TARGETS = ("shift", "correlation", "ranks", "scores")
-CHUNK_BYTES = 256 * 2**20
+CHUNK_BYTES = 2**30
 """Ranks held at a time; larger studies are summed up in several rounds."""
 
 

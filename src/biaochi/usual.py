@@ -10,18 +10,18 @@ import numpy as np
 
 from biaochi.checks import REGISTRIES, choice_of
 from biaochi.errors import BiaochiError
-from biaochi.kernels.whatif.engine import COMPILED_NS, PLAIN_NS, choose
+from biaochi.kernels.whatif.engine import PLAIN_NS
 from biaochi.method import Trait
 from biaochi.result import Result, takes_result
 from biaochi.reweigh import Noise
 from biaochi.run import run
-from biaochi.study import REPLICATES, Study
+from biaochi.study import Study
 from biaochi.variation import Settings, Variation, laid
 
 NOISE = 0.25
 """How far the usual study lets a weight go from what is stated, as a share of it."""
 SECONDS = 2.0
-"""How long the study of a plain run may take; by the size of the work, so that the same data always get the same study."""
+"""How long the study of a plain run may take in plain NumPy on two usual cores; the same data always get the same study."""
 FEWEST = 200
 
 
@@ -81,7 +81,5 @@ def _runs(result: Result, changes: Mapping[str, Any]) -> bool:
 def in_time(result: Result, study: Study, targets: int) -> Study:
     """The study with as many replicates, up to its own number, as a plain run has time for."""
     cells = max(int(result.panel.counts.sum()) * targets, 1)
-    plain, _ = choose(float(REPLICATES * cells))
-    cost = (COMPILED_NS if plain.__name__.endswith("compiled") else PLAIN_NS) * 1e-9 / 2
-    most = max(int(SECONDS / cost / cells) // 100 * 100, FEWEST)
+    most = max(int(SECONDS / (PLAIN_NS * 1e-9 / 2) / cells) // 100 * 100, FEWEST)
     return replace(study, replicates=min(study.replicates, most))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ BLOCK = 65_536
 """Scores computed and ranked at a time: what fits the second-level cache."""
 FEWEST_ROWS = 16
 """Replicates in a block at least: ranks are written in runs of as many."""
+UNITS_TURNED = 1024
+"""Units whose ranks are put in order at a time, so that no second copy of all is needed."""
 BUFFER_BYTES = 48 * 2**20
 """Ranks held before they are counted."""
 
@@ -63,6 +66,7 @@ class Work:
             isinstance(v, Noise) and v.noise == 1 for v in plan.vary
         )
         self._shares: dict[Hashable, Array] = {}
+        self._local = threading.local()
         self._weighted: dict[Hashable, Weighted] = {}
 
     def run(self, pool: Executor, threads: int, done: Callable[[int], None] = lambda _: None) -> Counted:
@@ -99,7 +103,9 @@ class Work:
         places = np.empty(len(self.ids), np.intp)
         places[np.concatenate([g.rows for g in self.groups])] = np.arange(len(self.ids))
         whole = held[0] if len(held) == 1 else np.concatenate(held, axis=1)
-        return np.take(whole, places, axis=1)
+        for first in range(0, len(whole), UNITS_TURNED):
+            whole[first : first + UNITS_TURNED] = whole[first : first + UNITS_TURNED].take(places, axis=1)
+        return whole
 
     def _fold(self, tally: Tally, nominal: NDArray[np.int32], buffer: NDArray[Any], first: int, last: int) -> None:
         self.engine.fold(buffer, nominal, first, last, tally.hist, tally.width, tally.number, tally.total, tally.squares, tally.moved)
@@ -187,11 +193,12 @@ class Work:
         t, n, plan_ties = self.plan.targets[i], len(piece.rows), self.plan.ties
         rows = max(FEWEST_ROWS, BLOCK // max(len(t.order), 1))
         plain = recipe.decimals is None and self.counted.scores is None
+        block, places = self._blocks(rows, len(t.order))
         for first in range(0, n, rows):
             last = min(first + rows, n)
             refused = np.zeros(last - first, bool)
             with np.errstate(all="ignore"):
-                scores = score(part, w[first:last], self.engine, refused, for_ranks=plain)
+                scores = score(part, w[first:last], self.engine, refused, for_ranks=plain, into=block)
             if refused.any():
                 scores[refused] = np.nan
                 bad.update(piece.rows[first:last][refused].tolist())
@@ -199,9 +206,16 @@ class Work:
                 self.counted.scores[i][:, piece.rows[first:last]] = scores.T
             if recipe.decimals is not None:
                 scores = rounded(scores, recipe.decimals)
-            ranked = np.empty(scores.shape, self.kind)
+            ranked = places[: last - first]
             self.engine.ranks(scores, ranked, plan_ties)
             self._note(ranked, i, piece.rows[first:last], buffer, piece.at + first)
+
+    def _blocks(self, rows: int, units: int) -> tuple[Array, NDArray[Any]]:
+        """Room for scores and ranks, one for each thread."""
+        held: dict[tuple[int, int], tuple[Array, NDArray[Any]]] = self._local.__dict__.setdefault("blocks", {})
+        if (rows, units) not in held:
+            held[rows, units] = np.empty((rows, units)), np.empty((rows, units), self.kind)
+        return held[rows, units]
 
     def _note(self, ranked: NDArray[Any], i: int, rows: NDArray[np.intp], buffer: NDArray[Any], at: int) -> None:
         total, number = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)

@@ -191,12 +191,13 @@ def weigh(part: Part, share: Array) -> Weighted:
     return Weighted(np.ascontiguousarray(own.T), [weigh(p, share) for p in part.parts], not own.any(axis=0).all())
 
 
-def score(part: Part, w: Weighted, engine: ModuleType, refused: Mask, *, for_ranks: bool = False) -> Array:
+def score(part: Part, w: Weighted, engine: ModuleType, refused: Mask, *, for_ranks: bool = False, into: Array | None = None) -> Array:
     """Scores of a part's node, (replicate, unit); for ranks, on any rising scale.
 
-    Replicates in which a score comes out that a mean cannot take, and is to be refused, are marked in ``refused``.
+    Replicates in which a score comes out that a mean cannot take, and is to be refused, are marked in ``refused``. With
+    ``into``, a block at least as long, that is written to: memory that is there already costs nothing to get.
     """
-    out = np.empty((len(w.own), part.f.shape[1]))
+    out = np.empty((len(w.own), part.f.shape[1])) if into is None else into[: len(w.own)]
     if callable(part.mean):
         below = [np.broadcast_to(row, out.shape) for row in part.f] + [score(p, v, engine, refused) for p, v in zip(part.parts, w.below, strict=True)]
         out[...] = part.mean(np.stack(below, axis=-1), w.own)
