@@ -25,6 +25,9 @@ TESTS = [
     "tests/engine/test_traits.py",
 ]
 
+WHAT_IFS = ["tests/golden/test_robustness.py", "tests/engine/test_whatif.py", "tests/engine/test_robustness.py"]
+"""What faults in the loops of what-ifs are put to."""
+
 FAULTS = [
     ("impute/column.py", "out[..., here, :] = fill(x[..., here, :], counts=inside)", "out[..., here, :] = fill(x, counts=counts)[..., here, :]", "a group takes the mean of all"),
     ("impute/time.py", "age <= limit", "age < limit", "an observation is too old one period early"),
@@ -66,6 +69,15 @@ FAULTS = [
     ("structure/components.py", "(n - 1 - (2 * m + 5) / 6)", "(n - 1)", "Bartlett without his correction"),
     ("trend.py", "1.0 / np.where(years > 0, years, np.nan)", "1.0 / np.where(years > 0, years + 1.0, np.nan)", "growth over one year too many"),
     ("trend.py", "at_start = start + slope * t[first]", "at_start = y[first, k]", "change on the first value, not on the line"),
+    ("sobol.py", "shift = mean if centred else np.zeros_like(mean)", "shift = np.zeros_like(mean)", "outputs are not centred"),
+    ("sobol.py", "/ (2 * v)\n    second", "/ v\n    second", "total order is doubled"),
+    ("whatif/plain.py", "packed[:, 1:] - packed[:, :-1] > 1", "packed[:, 1:] - packed[:, :-1] > 0", "ties fall apart at the edge of a step"),
+    ("whatif/plain.py", "other = buffer[u + 1 + d]", "other = buffer[u + d]", "each unit is compared with itself"),
+    ("whatif/plain.py", "np.abs(at - nominal)", "at - nominal", "shifts up and down cancel"),
+    ("whatif/score.py", "above * share[path[k - 1]]", "share[path[k - 1]]", "weights forget the upper levels"),
+    ("whatif/score.py", "there[parent] &= ~short[parent]", "pass", "a parent with too few children has a score"),
+    ("whatif/score.py", "g[~v.own.any(axis=1)] = 1.0", "pass", "a branch without weight takes the score away"),
+    ("whatif/score.py", "refused |= low.any(axis=1) & (w > 0)", "pass", "replicates that must be refused are counted"),
     ("aggregate/electre.py", "strong = d > c", "strong = d > 1.0", "no veto"),
 ]  # fmt: skip
 
@@ -78,7 +90,7 @@ def survives(name: str, before: str, after: str) -> bool:
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(before, after), encoding="utf-8")
         env = {**os.environ, "PYTHONPATH": os.pathsep.join([room, str(ROOT)]), "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *(WHAT_IFS if name.startswith(("whatif", "sobol")) else TESTS)]
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
         if done.returncode and " failed" not in done.stdout and " error" not in done.stdout:
             raise SystemExit(done.stdout + done.stderr)

@@ -166,6 +166,14 @@ def test_planned_equals_brute_force(seed: int) -> None:
             np.testing.assert_array_equal(tally.total, held.sum(axis=1))
             np.testing.assert_array_equal(tally.squares, (held**2).sum(axis=1))
             np.testing.assert_array_equal(tally.hist.sum(axis=1), len(ids))
+            nominal = plan.targets[t].nominal.astype(np.int64)[:, None]
+            np.testing.assert_array_equal(tally.moved, np.where((held > 0) & (nominal > 0), np.abs(held - nominal), 0).sum(axis=1))
+            for d in range(min(tally.ahead.shape[1], len(held) - 1)):
+                a, b = held[: -1 - d], held[1 + d :]
+                both = (a > 0) & (b > 0)
+                np.testing.assert_array_equal(tally.both[: -1 - d, d], both.sum(axis=1))
+                np.testing.assert_array_equal(tally.ahead[: -1 - d, d], (both & (a < b)).sum(axis=1))
+                np.testing.assert_array_equal(tally.level[: -1 - d, d], (both & (a == b)).sum(axis=1))
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.__name__.rsplit(".", 1)[-1])
@@ -183,6 +191,30 @@ def test_ranks_of_each_engine(engine: Any, units: int, ties: int) -> None:
     engine.ranks(s, out, ties)
     name: Any = ["best", "worst", "average", "dense"][ties]
     np.testing.assert_array_equal(out, np.nan_to_num(rank(s, ties=name) * (2 if ties == 2 else 1)))
+
+
+@pytest.mark.parametrize("rule", ["refuse", "missing", "zero", 2.0])
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.__name__.rsplit(".", 1)[-1])
+def test_scores_on_the_way_that_a_mean_cannot_take(engine: Any, rule: Any) -> None:
+    """Arithmetic branches of z-scores around 1 under a geometric index: in some replicates a branch falls below 0."""
+    rng = np.random.default_rng(5)
+    nodes = [Node("IDX"), Node("A", parent="IDX"), Node("B", parent="IDX"), *(Node(f"i{k}", parent="AB"[k // 3], weight=1.0 + k) for k in range(6))]
+    panel = Panel.of({"unit": [f"u{u}" for u in range(9)], **{f"i{k}": rng.standard_normal(9) for k in range(6)}}, period="2024")
+    scale = Choice.of("zscore", mean=1.6, sd=1.0)
+    recipe = Recipe(normalise=scale, nonpositive=rule, node={"IDX": {"aggregate": "geometric"}})
+    free = run(Framework(nodes), panel, Recipe(**{**_fields(recipe), "nonpositive": "missing"}))
+    plan = Plan(free, [Noise("weights", noise=0.9), Settings("rule", ({"nonpositive": rule}, {"nonpositive": rule, "constant": "missing"}))])
+    ids = np.arange(40)
+    wanted = brute(plan, ids)
+    with ThreadPoolExecutor(2) as pool:
+        got = Work(plan, ids, engine, keep=True, keep_scores=True).run(pool, 2)
+    assert got.scores is not None
+    assert set(got.failed) == {int(i) for i in ids if wanted[i] is None}
+    assert (0 < len(got.failed) < 40) == (rule == "refuse")
+    assert got.whole_runs == 0
+    for k in range(40):
+        if wanted[k] is not None:
+            np.testing.assert_allclose(got.scores[0][:, k], wanted[k][0][0], rtol=1e-12, atol=1e-12)
 
 
 def test_keys_join_noise_and_keep_differences() -> None:
