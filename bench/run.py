@@ -60,6 +60,7 @@ FIGURES = [
     Figure("import biaochi", [sys.executable, "-c", "import biaochi"], limit_s=0.1),
     Figure("biaochi --help", [sys.executable, "-m", "biaochi", "--help"], limit_s=0.25),
     Figure("biaochi run desi-2022 --json", [sys.executable, "-m", "biaochi", "run", "desi-2022", "--json"], limit_s=0.8),
+    Figure("biaochi run asem --json, 10,000 what-ifs in it", [sys.executable, "-m", "biaochi", "run", "asem", "--json"], limit_s=0.9),
     Figure("ASEM pipeline, 51 units x 49 indicators", setup=LOAD.format(name="asem"), call=RUN,
            peer="COINr 1.1.14, same steps, 0.18 s of CPU on AMD EPYC Zen 3 at 2.45 GHz", peer_s=0.18),
     Figure("counties, 2,943 units x 11 indicators", setup=LOAD.format(name="china-counties"), call=RUN, limit_s=0.2),
