@@ -14,10 +14,10 @@ from biaochi.errors import BadOption
 from biaochi.method import Array, is_whole, or_none
 from biaochi.result import Result, takes_result
 from biaochi.reweigh import Bounds, Drop, Noise, Sets, Weights
-from biaochi.robustness import Robustness
+from biaochi.robustness import Robustness, a_study
 from biaochi.scenarios import TIES, Plan
 from biaochi.spread import Threads, cores
-from biaochi.study import Study
+from biaochi.study import Study, as_study
 from biaochi.usual import usual
 from biaochi.variation import DataDraws, Settings, Variation
 
@@ -46,7 +46,7 @@ def one_at_a_time(
         input, alternative, mean_shift, largest_shift, unit (that shifts most), correlation with the nominal ranks, and
         ``why`` where it cannot be computed. In the order declared.
     """
-    study = vary if isinstance(vary, Study) else usual(result) if vary is None else Study(tuple(vary))
+    study = as_study(vary, lambda: usual(result))
     out: list[dict[str, Any]] = []
     for v in study.vary:
         alone = replace(v, mode="one", chance=1.0) if isinstance(v, Drop) else v
@@ -174,6 +174,7 @@ def delta(made: Robustness, *, unit: str | None = None) -> list[dict[str, Any]]:
     .. [1] Borgonovo, Reliability Engineering and System Safety 92 (2007) 771-784; Plischke, Borgonovo and Smith,
        European Journal of Operational Research 226 (2013) 536-550.
     """
+    a_study(made, "delta")
     y = made.shift() if unit is None else unit_ranks(made, unit)
     kept = ~np.isnan(y)
     rows = [{"input": name, "of": of, "delta": given_data_delta(x[kept], y[kept], alternatives=discrete)} for name, of, x, discrete in coordinates(made)]
@@ -259,6 +260,7 @@ def regional(made: Robustness, unit: str, *, top: int = 10) -> list[dict[str, An
 
 def unit_ranks(made: Robustness, unit: str) -> Array:
     """(replicate,) rank of one unit in the first target; NaN where it has none."""
+    a_study(made, "unit_ranks")
     t = made.plan.targets[0]
     if made.counted.ranks is None:
         raise BadOption("robustness", "was made without keep=True, so single replicates are not known.", "未以 keep=True 运行，无法得知各次模拟。")

@@ -251,8 +251,11 @@ def with_peers(panel: Panel, recipe: Recipe, rng: np.random.Generator) -> Panel:
 
 
 def effects(framework: Framework, recipe: Recipe, steps: Sequence[str] = STEPS) -> Any:
-    """What a recipe decides in some steps, node by node, and its settings: two recipes with the same effects give the same numbers."""
-    settings = [getattr(recipe, f.name) for f in fields(recipe) if f.name not in (*STEPS, "level", "node", "place")]
+    """What a recipe decides in some steps, node by node, and its settings: two recipes with the same effects give the same numbers.
+
+    How ties share ranks is no matter of choice within a study: all its ranks are counted as the recipe says.
+    """
+    settings = [getattr(recipe, f.name) for f in fields(recipe) if f.name not in (*STEPS, "level", "node", "place", "ties")]
     chosen = [
         (step, n.code, choice_of(framework, recipe, step, n))
         for step in steps

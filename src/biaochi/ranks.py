@@ -74,6 +74,8 @@ class Ranks:
 
     def quantile(self, *shares: float) -> Array:
         """(share, unit) quantiles of the rank, linear between neighbours (type 7)."""
+        if not shares:
+            raise BadOption("quantile", "needs one share or more, such as 0.5.", "至少需要一个分位点，如 0.5。")
         for s in shares:
             if not is_number(s) or not 0 <= s <= 1:
                 raise BadOption("quantile", f"needs shares from 0 to 1; got {s!r}.", f"分位点应在 0 与 1 之间；得到 {s!r}。")

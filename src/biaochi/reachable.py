@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from biaochi.errors import BadOption, UnknownName
 from biaochi.errors import Text as _Text
 from biaochi.limits import Limits, restrictions
-from biaochi.method import Array, is_number, or_none
+from biaochi.method import Array, is_number, is_whole, or_none
 from biaochi.period import Period
 from biaochi.result import Result, takes_result
-from biaochi.robustness import Robustness
+from biaochi.robustness import Robustness, a_study
 from biaochi.stability import Field, field_of
 
 MOST_UNITS = 400
@@ -273,6 +273,9 @@ def acceptability(made: Robustness, *, rank: int = 1) -> list[dict[str, Any]]:
     ----------
     .. [1] Lahdelma and Salminen, Operations Research 49 (2001) 444-454 (SMAA-2).
     """
+    a_study(made, "acceptability")
+    if not is_whole(rank, 1):
+        raise BadOption("rank", f"must be a whole number from 1 up; got {rank!r}.", f"rank 应为不小于 1 的整数；得到 {rank!r}。")
     if made.counted.ranks is None:
         raise BadOption("acceptability", "needs a study made with keep=True.", "需要以 keep=True 运行的研究。")
     t, tree = made.plan.targets[0], made.plan.tree

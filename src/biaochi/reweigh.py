@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from biaochi.errors import BadOption, Text, UnknownName
-from biaochi.method import Array, is_number
-from biaochi.variation import Tree, Variation, picked, touches_nothing
+from biaochi.method import Array, is_number, is_whole
+from biaochi.variation import Tree, Variation, names, picked, touches_nothing
 
 POOL = 1024
 """Draws a sampler of one's own is asked for; replicates choose among them."""
@@ -94,7 +94,13 @@ class Bounds(Weights):
     what: ClassVar[str] = "bounds"
 
     def __post_init__(self) -> None:
-        ill = [c for c, b in self.bounds.items() if not (isinstance(b, (list, tuple)) and len(b) == 2 and all(map(is_number, b)) and 0 <= b[0] <= b[1])]
+        if not isinstance(self.bounds, Mapping) or not all(isinstance(c, str) for c in self.bounds):
+            raise BadOption(
+                self.name or "bounds", f"needs a table of two numbers by node; got {self.bounds!r}.", f"应为以节点为键的两数表；得到 {self.bounds!r}。"
+            )
+        ill = [
+            c for c, b in self.bounds.items() if not (isinstance(b, (list, tuple)) and len(b) == 2 and all(map(is_number, b)) and 0 <= b[0] <= b[1] < np.inf)
+        ]
         if ill or not self.bounds:
             raise BadOption(self.name or "bounds", f"needs for each node two numbers from 0 up, the lower first; wrong: {', '.join(ill) or 'no node'}.",
                             f"每个节点须有两个不小于 0 的数，小者在前；有误：{'、'.join(ill) or '未指明节点'}。")  # fmt: skip
@@ -116,7 +122,11 @@ class Sets(Weights):
     what: ClassVar[str] = "sets"
 
     def __post_init__(self) -> None:
-        sound = len(self.sets) > 1 and all(isinstance(s, Mapping) and s and all(is_number(w) and w >= 0 for w in s.values()) for s in self.sets.values())
+        sound = (
+            isinstance(self.sets, Mapping)
+            and len(self.sets) > 1
+            and all(isinstance(s, Mapping) and s and all(is_number(w) and 0 <= w < np.inf for w in s.values()) for s in self.sets.values())
+        )
         if not sound:
             raise BadOption(
                 self.name or "sets", "needs two or more sets, each a table of weights from 0 up by node.", "需要至少两组权重，每组为各节点不小于 0 的权重表。"
@@ -153,7 +163,9 @@ class Sampler(Weights):
                 "needs a function draw(rng, n, codes) and the codes it gives weights of.",
                 "需要函数 draw(rng, n, codes) 及其赋权的节点代码。",
             )
-        object.__setattr__(self, "codes", tuple(self.codes))
+        object.__setattr__(self, "codes", names(self, "codes"))
+        if not is_whole(self.seed, 0):
+            raise BadOption(self.name or "sampler", f"needs a seed from 0 up; got {self.seed!r}.", f"seed 应为不小于 0 的整数；得到 {self.seed!r}。")
 
     def touched(self, tree: Tree) -> list[int]:
         return [i for i in tree.find(self.name or "sampler", self.codes) if not tree.alone(i)]
@@ -161,9 +173,18 @@ class Sampler(Weights):
     def dims(self, tree: Tree) -> int:
         return 1
 
+    def check(self, tree: Tree) -> None:
+        super().check(tree)
+        self.lay(np.ones((len(tree.nodes), 1)), np.zeros((1, 1)), tree)  # whatever is wrong with the function shows at once
+
     def lay(self, weights: Array, u: Array, tree: Tree) -> None:
         assert self.draw is not None
-        pool = np.asarray(self.draw(np.random.default_rng(self.seed), POOL, self.codes), float)
+        try:
+            pool = np.asarray(self.draw(np.random.default_rng(self.seed), POOL, self.codes), float)
+        except Exception as e:
+            raise BadOption(
+                self.name or "sampler", f"failed: its function raised {type(e).__name__}: {e}.", f"失败：其函数抛出 {type(e).__name__}：{e}。"
+            ) from e
         if pool.shape != (POOL, len(self.codes)) or not (pool >= 0).all() or not np.isfinite(pool).all():
             raise BadOption(self.name or "sampler", f"must give ({POOL}, {len(self.codes)}) weights from 0 up; got shape {pool.shape}.",
                             f"应返回 ({POOL}, {len(self.codes)}) 个不小于 0 的权重；得到形状 {pool.shape}。")  # fmt: skip
@@ -188,7 +209,7 @@ class Drop(Weights):
             raise BadOption(
                 self.name or "drop", f"needs a chance above 0 and up to 1; got {self.chance!r}.", f"chance 应大于 0 且不超过 1；得到 {self.chance!r}。"
             )
-        object.__setattr__(self, "indicators", tuple(self.indicators))
+        object.__setattr__(self, "indicators", names(self, "indicators"))
 
     def touched(self, tree: Tree) -> list[int]:
         leaves = [i for i in range(len(tree.nodes)) if i not in tree.kids]

@@ -18,7 +18,7 @@ from biaochi.ranks import Ranks
 from biaochi.result import Result, takes_result
 from biaochi.scenarios import TIES, Plan
 from biaochi.spread import spread
-from biaochi.study import Study
+from biaochi.study import Study, as_study
 from biaochi.tally import Counted
 from biaochi.usual import in_time, usual
 from biaochi.variation import Variation
@@ -141,6 +141,12 @@ class Robustness:
         return f"<Robustness {self.replicates} replicates of {len(self.plan.vary)} inputs; mean shift {shift:.3g} +- {error:.1g} ranks, {len(self.counted.failed)} failed>"
 
 
+def a_study(made: object, who: str) -> None:
+    """Refuse what is not a study of robustness."""
+    if not isinstance(made, Robustness):
+        raise BadOption(who, f"needs what biaochi.robustness(...) gives; got {made!r:.80}.", f"{who} 需要 biaochi.robustness(...) 的结果；得到 {made!r:.80}。")
+
+
 @takes_result
 def robustness(
     result: Result,
@@ -212,6 +218,12 @@ def robustness(
     study = _study(result, vary, replicates, seed)
     if until is not None and (not is_number(until) or not until > 0):
         raise BadOption("until", f"must be a number of ranks above 0; got {until!r}.", f"until 应为大于 0 的位次数；得到 {until!r}。")
+    if progress is not None and not callable(progress):
+        raise BadOption(
+            "progress", f"must be a function of replicates done and to do; got {progress!r}.", f"progress 应为接受已完成数与总数的函数；得到 {progress!r}。"
+        )
+    if state is not None and not (hasattr(state, "load") and hasattr(state, "save")):
+        raise BadOption("state", f"must be a biaochi.resume.State; got {state!r}.", f"state 应为 biaochi.resume.State；得到 {state!r}。")
     began = time.perf_counter()
     plan = Plan(result, study.vary, seed=study.seed, nodes=nodes, periods=periods)
     cells = float(study.replicates) * sum(len(t.order) for t in plan.targets)
@@ -249,7 +261,7 @@ def of_run(project: Project, result: Result) -> Robustness | None:
 
 
 def _study(result: Result, vary: Sequence[Variation] | Study | None, replicates: int | None, seed: int | None) -> Study:
-    study = vary if isinstance(vary, Study) else Study(tuple(vary)) if vary is not None else usual(result)
+    study = as_study(vary, lambda: usual(result))
     changes: Mapping[str, Any] = {k: v for k, v in (("replicates", replicates), ("seed", seed)) if v is not None}
     return replace(study, **changes)
 

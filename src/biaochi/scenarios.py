@@ -75,10 +75,10 @@ class Plan:
         self.targets = [self._target(p, n) for p in self._periods(periods) for n in self._nodes(nodes)]
 
     def _periods(self, periods: Sequence[str] | None) -> list[int]:
-        return [self.result.period_at(None)] if periods is None else [self.result.period_at(p) for p in periods]
+        return [self.result.period_at(None)] if periods is None else [self.result.period_at(p) for p in _listed("periods", periods)]
 
     def _nodes(self, nodes: Sequence[str] | None) -> list[int]:
-        codes = [self.framework.root.code] if nodes is None else list(nodes)
+        codes = [self.framework.root.code] if nodes is None else _listed("nodes", nodes)
         for c in codes:
             self.result.node_at(c)
             if not self.framework.children(c):
@@ -135,6 +135,12 @@ class Plan:
             if isinstance(v, Weights):
                 v.lay(out, draws, self.tree)
         return out
+
+
+def _listed(name: str, given: Any) -> list[Any]:
+    if not isinstance(given, (list, tuple)) or not given:
+        raise BadOption(name, f"must be a list of one or more; got {given!r}.", f"{name} 应为非空列表；得到 {given!r}。")
+    return list(given)
 
 
 def check(plan: Plan) -> None:

@@ -17,7 +17,7 @@ from biaochi.method import Array, is_number, is_whole, or_none
 from biaochi.result import Result, takes_result
 from biaochi.scenarios import TIES, Plan
 from biaochi.spread import spread
-from biaochi.study import Study
+from biaochi.study import Study, as_study
 from biaochi.tally import Counted
 from biaochi.usual import usual
 from biaochi.variation import Variation
@@ -73,9 +73,9 @@ class Sensitivity:
 
     def unit(self, code: str, of: str = "ranks") -> Shares:
         """Variance shares of one unit's rank or score."""
-        found = {"ranks": self.ranks, "scores": self.scores}.get(of)
-        if of not in ("ranks", "scores") or found is None:
-            raise UnknownName(Text("target of the study", "研究的目标"), of, [t for t in ("ranks", "scores") if getattr(self, t) is not None] or ["—"])
+        found = {"ranks": self.ranks, "scores": self.scores}.get(of) if isinstance(of, str) else None
+        if found is None:
+            raise UnknownName(Text("target of the study", "研究的目标"), str(of), [t for t in ("ranks", "scores") if getattr(self, t) is not None] or ["—"])
         u = self.result.panel.position(code)
         second = None if found.second is None else found.second[u]
         return Shares(f"{of}: {code}", self.inputs, Indices(found.first[u], found.total[u], second, found.variance[u]))
@@ -151,8 +151,8 @@ def sensitivity(
     .. [1] Saltelli et al., Global Sensitivity Analysis: The Primer (2008); Computer Physics Communications 181 (2010).
     .. [2] Saisana, Saltelli and Tarantola, JRSS A 168 (2005) 307-323.
     """
-    study = vary if isinstance(vary, Study) else usual(result) if vary is None else Study(tuple(vary))
-    _check(samples, draws, level, targets, design)
+    study = as_study(vary, lambda: usual(result))
+    _check(samples, draws, level, targets, design, seed, groups)
     began = time.perf_counter()
     plan = Plan(result, study.vary, seed=seed, nodes=None if node is None else [node], periods=None if period is None else [period])
     blocks = _blocks(plan, groups)
@@ -176,13 +176,21 @@ def sensitivity(
     return sums.settle(result, tuple(blocks), draws, level, np.random.default_rng(seed), began)
 
 
-def _check(samples: int, draws: int, level: float, targets: Sequence[str], design: str) -> None:
+def _check(samples: int, draws: int, level: float, targets: Sequence[str], design: str, seed: int, groups: Any) -> None:
+    if not is_whole(seed, 0):
+        raise BadOption("seed", f"must be a whole number from 0 up; got {seed!r}.", f"seed 应为不小于 0 的整数；得到 {seed!r}。")
+    if not isinstance(groups or {}, Mapping) or not all(isinstance(m, (list, tuple)) for m in (groups or {}).values()):
+        raise BadOption(
+            "groups", f"must be a table of lists of inputs by the name of the group; got {groups!r}.", f"groups 应为以组名为键的输入列表；得到 {groups!r}。"
+        )
     if not is_whole(samples, 4) or samples > 2**22:
         raise BadOption("samples", f"must be a whole number from 4 to {2**22:,}; got {samples!r}.", f"samples 应为 4 至 {2**22:,} 的整数；得到 {samples!r}。")
     if not is_whole(draws, 10):
         raise BadOption("draws", f"must be 10 or more; got {draws!r}.", f"draws 至少为 10；得到 {draws!r}。")
     if not is_number(level) or not 0 < level < 1:
         raise BadOption("level", f"must lie between 0 and 1; got {level!r}.", f"level 应在 0 与 1 之间；得到 {level!r}。")
+    if not isinstance(targets, (str, list, tuple)):
+        raise BadOption("targets", f"must be a list out of {', '.join(TARGETS)}; got {targets!r}.", f"targets 应取自 {'、'.join(TARGETS)}；得到 {targets!r}。")
     for t in [targets] if isinstance(targets, str) else targets:
         if t not in TARGETS:
             raise UnknownName(Text("target", "目标"), str(t), TARGETS)

@@ -183,8 +183,12 @@ def spread(plan: Plan, *, workers: int | None, processes: bool, cluster: str | N
 
 
 def _on_cluster(plan: Plan, address: str, kwargs: dict[str, Any]) -> Spread:
-    parts = urlsplit(address)
-    if parts.scheme not in ("dask", "ray") or not parts.hostname or not parts.port:
+    try:
+        parts = urlsplit(str(address))
+        sound = parts.scheme in ("dask", "ray") and bool(parts.hostname) and bool(parts.port)
+    except ValueError:  # a port that is none
+        sound = False
+    if not sound:
         raise BadOption(
             "cluster", f"must be dask://HOST:PORT or ray://HOST:PORT; got {address!r}.", f"应为 dask://主机:端口 或 ray://主机:端口；得到 {address!r}。"
         )

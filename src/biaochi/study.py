@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -52,6 +52,21 @@ class Study:
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
+
+
+def as_study(vary: Any, usual: Callable[[], Study]) -> Study:
+    """A study from what a caller gives: a `Study`, variations, or nothing for the usual one.
+
+    Raises
+    ------
+    BadOption
+        If it is something else.
+    """
+    if vary is None:
+        return usual()
+    if isinstance(vary, Study):
+        return vary
+    return Study(tuple(vary) if isinstance(vary, (list, tuple)) else vary)
 
 
 # --- from a project file ----------------------------------------------------------------------------------------------------------

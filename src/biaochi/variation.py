@@ -93,7 +93,7 @@ class Settings(Variation):
         object.__setattr__(self, "alternatives", tuple(self.alternatives))
         if self.chances is not None:
             given = self.chances
-            fits = isinstance(given, (list, tuple)) and len(given) == len(self.alternatives) and all(is_number(c) and c >= 0 for c in given)
+            fits = isinstance(given, (list, tuple)) and len(given) == len(self.alternatives) and all(is_number(c) and 0 <= c < np.inf for c in given)
             if not fits or not sum(given) > 0:
                 raise BadOption(
                     self.name or "settings",
@@ -158,7 +158,7 @@ class Errors(DataDraws):
                 f"relative、absolute、spread 中须恰有一个大于 0；得到 {sizes}。",
             )
         for key in ("indicators", "units", "periods"):
-            object.__setattr__(self, key, tuple(map(str, getattr(self, key))))
+            object.__setattr__(self, key, names(self, key))
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,14 @@ class Peers(DataDraws):
     """The peer set: units that set scales are drawn anew with replacement (bootstrap); all are still ranked."""
 
     what: ClassVar[str] = "peers"
+
+
+def names(v: Variation, key: str) -> tuple[str, ...]:
+    """A list of codes as it was declared; anything else is refused."""
+    given = getattr(v, key)
+    if not isinstance(given, (list, tuple)) or not all(isinstance(c, (str, int)) for c in given):
+        raise BadOption(v.name or v.what, f"needs {key} as a list of codes; got {given!r}.", f"{key} 应为代码列表；得到 {given!r}。")
+    return tuple(map(str, given))
 
 
 def picked(u: Array, chances: Sequence[float]) -> NDArray[np.intp]:

@@ -80,6 +80,25 @@ def test_wrong_declarations_are_refused(make: Any) -> None:
         make()
 
 
+def test_arguments_of_the_wrong_kind_are_answered_in_words(asem: biaochi.Result, made: biaochi.Robustness) -> None:
+    robust, sense = biaochi.robustness, biaochi.sensitivity
+    noise: Any = [Noise(), METHOD]
+    for call in (
+        lambda: robust(asem, 5), lambda: robust(asem, Noise()), lambda: robust(asem, noise, nodes=5), lambda: robust(asem, noise, nodes=[]),
+        lambda: robust(asem, noise, periods=[]), lambda: robust(asem, noise, periods="2018"), lambda: robust(asem, noise, cluster=5),
+        lambda: robust(asem, noise, cluster="dask://h:abc"), lambda: robust(asem, noise, cluster="ray://h:99999"), lambda: robust(asem, noise, progress=5),
+        lambda: robust(asem, noise, state="x"), lambda: robust(5), lambda: sense(asem, 5), lambda: sense(asem, noise, seed=-1), lambda: sense(asem, noise, seed=1.5),
+        lambda: sense(asem, noise, targets=5), lambda: sense(asem, noise, groups="x"), lambda: sense(asem, noise, groups={"g": 5}),
+        lambda: biaochi.one_at_a_time(asem, 5), lambda: biaochi.regional(asem, "CHE"), lambda: biaochi.delta(5), lambda: biaochi.acceptability(asem),
+        lambda: biaochi.acceptability(made, rank="a"), lambda: made.ranks().quantile(), lambda: Bounds(bounds=5), lambda: Bounds(bounds={"a": (0, np.inf)}),
+        lambda: Sets(sets=5), lambda: Sets(sets={"a": {"x": np.inf}, "b": {"x": 1}}), lambda: Drop(indicators=5), lambda: Errors(relative=0.1, units=5),
+        lambda: Settings("s", ({}, {"a": 1}), chances=(1, np.inf)), lambda: Sampler(draw=lambda r, n, c: 1, codes=5),
+        lambda: robust(asem, [Sampler(draw=lambda r, n, c: 1 / 0, codes=("Conn",))]), lambda: robust(asem, [Settings("ties", ({}, {"ties": "worst"}))]),
+    ):  # fmt: skip
+        with pytest.raises((BadOption, UnknownName)):
+            call()  # type: ignore[no-untyped-call]
+
+
 def test_names_that_are_none_and_recipes_that_cannot_be(asem: biaochi.Result) -> None:
     with pytest.raises(UnknownName, match="Did you mean 'Conn'"):
         biaochi.robustness(asem, [Bounds(bounds={"Con": (0, 1)})], replicates=10)
@@ -539,6 +558,9 @@ what = "nois"
 [[robustness.vary]]
 what = "drop"
 chanc = 1
+[[robustness.vary]]
+what = "bounds"
+bounds = 5
 """
     with pytest.raises(BadInput) as e:
         biaochi.load(with_study(folder, wrong))
