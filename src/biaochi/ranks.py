@@ -106,7 +106,7 @@ class Ranks:
     def interval(self, level: float = 0.9) -> tuple[Array, Array]:
         """(unit,) lowest and highest rank in the middle ``level`` of the replicates."""
         if not is_number(level) or not 0 < level < 1:
-            raise BadOption("interval", f"needs a level between 0 and 1; got {level!r}.", f"level 应在 0 与 1 之间；得到 {level!r}。")
+            raise BadOption("interval", f"needs a level between 0 and 1; got {level!r}.", f"应在 0 与 1 之间；得到 {level!r}。")
         low, high = self.quantile((1 - level) / 2, (1 + level) / 2)
         return low, high
 
@@ -147,10 +147,10 @@ class Ranks:
             shift = np.sqrt(np.maximum(squared / n - (t.moved / n) ** 2, 0.0) / n) / self._by
         out = {"mean": self.error_of_mean, "mean_shift": self._out(np.where(nominal > 0, shift, np.nan))}
         for name, q in (("low", 0.05), ("median", 0.5), ("high", 0.95)):
-            off = np.sqrt(n * q * (1 - q))
+            off = 2 * np.sqrt(n * q * (1 - q))  # two errors either way: ranks come in steps, and one may lie within a step
             ends = np.clip(np.stack([np.floor(n * q - off), np.ceil(n * q + off)], axis=1), 0, n[:, None] - 1).astype(np.int64)
             got = self._placed(ends)
-            out[name] = self._out((got[:, 1] - got[:, 0]) / 2 / self._by)
+            out[name] = self._out((got[:, 1] - got[:, 0]) / 4 / self._by)
         return out
 
     @property
@@ -186,12 +186,15 @@ class Ranks:
     def groups(self, level: float = 0.95) -> list[tuple[str, ...]]:
         """Units that cannot be told apart: runs of the nominal order in which nobody is ahead of another with ``level``.
 
-        Runs may overlap; a run inside another is not listed, nor is one of a single unit.
+        Runs may overlap; a run inside another is not listed, nor is one of a single unit. Where pairs are kept only so
+        far down the order (`robustness` says so), longer runs are cut there.
         """
         if not is_number(level) or not 0.5 < level <= 1:
-            raise BadOption("groups", f"needs a level above 0.5, up to 1; got {level!r}.", f"level 应大于 0.5 且不超过 1；得到 {level!r}。")
+            raise BadOption("groups", f"needs a level above 0.5, up to 1; got {level!r}.", f"应大于 0.5 且不超过 1；得到 {level!r}。")
         n = int((self.target.nominal > 0).sum())
-        apart = self._ahead >= level
+        if n > 1 and not self.tally.ahead.shape[1]:
+            raise BadOption("groups", "need a study made with pairs=True, of up to 5,000 units.", "需要以 pairs=True 运行、且单位不超过 5,000 个的研究。")
+        apart = (self._ahead >= level) | (self._ahead <= 1 - level)
         reach = np.arange(n)
         for i in range(n):
             hits = np.flatnonzero(apart[i, : n - 1 - i])

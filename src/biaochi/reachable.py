@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +57,7 @@ def region_of(f: Field, noise: float | None, bounds: Mapping[str, tuple[float, f
         return Region(np.empty((0, len(f.inputs))) if made is None else made.weights)
     size = 0.25 if noise is None else noise
     if not is_number(size) or not 0 <= size <= 1:
-        raise BadOption("noise", f"must be a share from 0 to 1; got {size!r}.", f"noise 应为 0 到 1 之间的比例；得到 {size!r}。")
+        raise BadOption("noise", f"must be a share from 0 to 1; got {size!r}.", f"应为 0 到 1 之间的比例；得到 {size!r}。")
     low, high = f.weights * (1 - size), f.weights * (1 + size)
     return Region(np.empty((0, len(f.inputs))), low, high)
 
@@ -72,8 +75,13 @@ class Reachable:
     """(unit,) worst rank, ties counting against the unit."""
     ahead: NDArray[np.bool_]
     """(unit, unit) whether the first is ahead of the second whatever the weights."""
-    exact: bool
-    """False where best and worst are bounds from pairs only, for want of time."""
+    solved: NDArray[np.bool_]
+    """(unit,) False where best and worst are bounds from pairs only: not asked for, or too many units."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether best and worst are exact for all units."""
+        return bool(self.solved.all())
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a unit, in nominal order."""
@@ -81,7 +89,7 @@ class Reachable:
         codes = self.field.codes
         return [
             {"unit": codes[i], "rank": int(self.nominal[i]), "best": int(self.best[i]), "worst": int(self.worst[i]),
-             "always_ahead_of": int(self.ahead[i].sum()), "always_behind": int(self.ahead[:, i].sum())}
+             "always_ahead_of": int(self.ahead[i].sum()), "always_behind": int(self.ahead[:, i].sum()), "exact": bool(self.solved[i])}
             for i in order
         ]  # fmt: skip
 
@@ -132,6 +140,12 @@ def reachable_ranks(
     ----------
     .. [1] Salo and Punkka, Management Science 57 (2011) 201-214 (ranking intervals and dominance).
     """
+    for name, given, fits in (("bounds", bounds, isinstance(bounds, Mapping)), ("limits", limits, isinstance(limits, Limits)),
+                              ("units", units, isinstance(units, (list, tuple)))):  # fmt: skip
+        if given is not None and not fits:
+            wanted_en, wanted_zh = {"bounds": ("a table of two numbers by child", "以下级为键的两数表"), "limits": ("biaochi.Limits(...)", "biaochi.Limits(...)"),
+                                    "units": ("a list of unit codes", "单位代码列表")}[name]  # fmt: skip
+            raise BadOption(name, f"must be {wanted_en}; got {given!r}.", f"应为{wanted_zh}；得到 {given!r}。")
     f = field_of(result, node, period)
     region = region_of(f, noise, bounds, limits)
     n = len(f.units)
@@ -145,13 +159,14 @@ def reachable_ranks(
     least = _least(f, region)
     ahead = least > f.tie
     best, worst = 1 + ahead.sum(axis=0), n - ahead.sum(axis=1)
-    exact = n <= MOST_UNITS or units is not None
-    if exact:
+    solved = np.zeros(n, bool)
+    if n <= MOST_UNITS or units is not None:
+        solved[list(wanted)] = True
         for i in wanted:
             best[i], worst[i] = _extreme(f, region, least, i, up=True), _extreme(f, region, least, i, up=False)
     score = f.x @ f.weights
     nominal = 1 + np.array([(score > s + f.tie).sum() for s in score])
-    return Reachable(f, nominal, best, worst, ahead, exact)
+    return Reachable(f, nominal, best, worst, ahead, solved)
 
 
 def _place(f: Field, code: str) -> int:
@@ -223,6 +238,20 @@ def _extreme(f: Field, region: Region, least: Array, i: int, *, up: bool) -> int
     return 1 + len(always_ahead) + more
 
 
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Keep what HiGHS's mixed-integer solver prints by itself off standard output."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def _most_or_fewest(f: Field, region: Region, least: Array, i: int, unsettled: NDArray[np.intp], *, up: bool) -> int:
     """How many of the unsettled units are ahead at best (``up``), or ahead or level at worst, by a mixed-integer program.
 
@@ -244,7 +273,8 @@ def _most_or_fewest(f: Field, region: Region, least: Array, i: int, unsettled: N
         constraints += [LinearConstraint(np.hstack([region.a, np.zeros((len(region.a), m))]), -np.inf, 0.0)] if len(region.a) else []
         box = Bounds(np.zeros(k + m), np.ones(k + m))
     cost, whole = np.append(np.zeros(k), np.ones(m) * sign), np.append(np.zeros(k), np.ones(m))
-    got = milp(cost, constraints=constraints, bounds=box, integrality=whole)
+    with silenced():
+        got = milp(cost, constraints=constraints, bounds=box, integrality=whole)
     if got.x is None:  # the solver gave up: the bound from pairs stands
         return 0 if up else m
     return round(float(np.sum(got.x[k:])))
@@ -275,7 +305,7 @@ def acceptability(made: Robustness, *, rank: int = 1) -> list[dict[str, Any]]:
     """
     a_study(made, "acceptability")
     if not is_whole(rank, 1):
-        raise BadOption("rank", f"must be a whole number from 1 up; got {rank!r}.", f"rank 应为不小于 1 的整数；得到 {rank!r}。")
+        raise BadOption("rank", f"must be a whole number from 1 up; got {rank!r}.", f"应为不小于 1 的整数；得到 {rank!r}。")
     if made.counted.ranks is None:
         raise BadOption("acceptability", "needs a study made with keep=True.", "需要以 keep=True 运行的研究。")
     t, tree = made.plan.targets[0], made.plan.tree

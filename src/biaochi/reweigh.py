@@ -29,6 +29,10 @@ class Weights(Variation):
 
     def check(self, tree: Tree) -> None:
         """Refuse what touches no weight."""
+        if self.level is not None and not is_whole(self.level, 1):
+            raise BadOption(
+                self.name or self.what, f"needs level as a whole number from 1 up; got {self.level!r}.", f"level 应为不小于 1 的整数；得到 {self.level!r}。"
+            )
         if not self.touched(tree):
             raise touches_nothing(self, f"no node at level {self.level} has siblings", f"第 {self.level} 层没有带同级的节点")
 
@@ -165,7 +169,7 @@ class Sampler(Weights):
             )
         object.__setattr__(self, "codes", names(self, "codes"))
         if not is_whole(self.seed, 0):
-            raise BadOption(self.name or "sampler", f"needs a seed from 0 up; got {self.seed!r}.", f"seed 应为不小于 0 的整数；得到 {self.seed!r}。")
+            raise BadOption(self.name or "sampler", f"needs a seed from 0 up; got {self.seed!r}.", f"应为不小于 0 的整数；得到 {self.seed!r}。")
 
     def touched(self, tree: Tree) -> list[int]:
         return [i for i in tree.find(self.name or "sampler", self.codes) if not tree.alone(i)]

@@ -82,8 +82,10 @@ class Robustness:
 
     @property
     def mean_shift(self) -> tuple[float, float]:
-        """Mean absolute shift of ranks over replicates for the index in the last period, and its Monte Carlo error."""
-        s = self.shift()
+        """Mean absolute shift of ranks over replicates, and its Monte Carlo error: of the index, or else the first node, in the last period studied."""
+        nodes, periods = [n for n, _ in self.targets], [p for _, p in self.targets]
+        root = self.result.framework.root.code
+        s = self.shift(root if root in nodes else nodes[0], periods[-1])
         s = s[~np.isnan(s)]
         return (float(s.mean()), float(s.std(ddof=1) / np.sqrt(len(s)))) if len(s) > 1 else (float("nan"), float("nan"))
 
@@ -217,13 +219,11 @@ def robustness(
     """
     study = _study(result, vary, replicates, seed)
     if until is not None and (not is_number(until) or not until > 0):
-        raise BadOption("until", f"must be a number of ranks above 0; got {until!r}.", f"until 应为大于 0 的位次数；得到 {until!r}。")
+        raise BadOption("until (--stop-at)", f"must be a number of ranks above 0; got {until!r}.", f"应为大于 0 的位次数；得到 {until!r}。")
     if progress is not None and not callable(progress):
-        raise BadOption(
-            "progress", f"must be a function of replicates done and to do; got {progress!r}.", f"progress 应为接受已完成数与总数的函数；得到 {progress!r}。"
-        )
+        raise BadOption("progress", f"must be a function of replicates done and to do; got {progress!r}.", f"应为接受已完成数与总数的函数；得到 {progress!r}。")
     if state is not None and not (hasattr(state, "load") and hasattr(state, "save")):
-        raise BadOption("state", f"must be a biaochi.resume.State; got {state!r}.", f"state 应为 biaochi.resume.State；得到 {state!r}。")
+        raise BadOption("state", f"must be a biaochi.resume.State; got {state!r}.", f"应为 biaochi.resume.State；得到 {state!r}。")
     began = time.perf_counter()
     plan = Plan(result, study.vary, seed=study.seed, nodes=nodes, periods=periods)
     cells = float(study.replicates) * sum(len(t.order) for t in plan.targets)
@@ -319,6 +319,10 @@ def _notices(made: Robustness, until: float | None, *, missed: bool) -> list[Pro
     if missed:
         out.append(_notice("no-compiler", 'this would be several times as fast with compiled loops: pip install "biaochi[fast]".',
                            '安装编译加速后可快数倍：pip install "biaochi[fast]"。'))  # fmt: skip
+    band = min(t.ahead.shape[1] for t in made.counted.tallies)
+    if 0 < band < max(len(t.order) for t in made.plan.targets) - 1:
+        out.append(_notice("pairs", f"who is ahead of whom is known for the {band} units below each; longer runs of units that cannot be told apart are cut there.",
+                           f"两两先后仅统计每个单位之后的 {band} 个单位；更长的难分先后组在此截断。"))  # fmt: skip
     width = max(t.width for t in made.counted.tallies)
     if width > 1:
         out.append(_notice("classes", f"quantiles are to within {width} ranks: with so many units ranks are counted in classes of {width}.",

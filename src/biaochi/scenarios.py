@@ -139,7 +139,7 @@ class Plan:
 
 def _listed(name: str, given: Any) -> list[Any]:
     if not isinstance(given, (list, tuple)) or not given:
-        raise BadOption(name, f"must be a list of one or more; got {given!r}.", f"{name} 应为非空列表；得到 {given!r}。")
+        raise BadOption(name, f"must be a list of one or more; got {given!r}.", f"应为非空列表；得到 {given!r}。")
     return list(given)
 
 

@@ -23,6 +23,9 @@ from biaochi.usual import usual
 from biaochi.variation import Variation
 
 TARGETS = ("shift", "correlation", "ranks", "scores")
+SOBOL_FROM = 1024
+"""Samples from which a Sobol sequence is taken as it comes: with fewer, pairs of its many columns can go together, so each
+is shuffled on its own (a Latin hypercube)."""
 CHUNK_BYTES = 2**30
 """Ranks held at a time; larger studies are summed up in several rounds."""
 
@@ -131,7 +134,7 @@ def sensitivity(
     second : bool
         Second order too, for "shift" and "correlation".
     design : {"sobol", "random"}
-        Scrambled Sobol sequence, or plain draws.
+        Scrambled Sobol sequence (below 1,024 samples its columns are shuffled: a Latin hypercube), or plain draws.
     draws : int
         Bootstrap draws for the intervals of "shift" and "correlation".
     level : float
@@ -178,19 +181,19 @@ def sensitivity(
 
 def _check(samples: int, draws: int, level: float, targets: Sequence[str], design: str, seed: int, groups: Any) -> None:
     if not is_whole(seed, 0):
-        raise BadOption("seed", f"must be a whole number from 0 up; got {seed!r}.", f"seed 应为不小于 0 的整数；得到 {seed!r}。")
+        raise BadOption("seed", f"must be a whole number from 0 up; got {seed!r}.", f"应为不小于 0 的整数；得到 {seed!r}。")
     if not isinstance(groups or {}, Mapping) or not all(isinstance(m, (list, tuple)) for m in (groups or {}).values()):
         raise BadOption(
-            "groups", f"must be a table of lists of inputs by the name of the group; got {groups!r}.", f"groups 应为以组名为键的输入列表；得到 {groups!r}。"
+            "groups", f"must be a table of lists of inputs by the name of the group; got {groups!r}.", f"应为以组名为键的输入列表；得到 {groups!r}。"
         )
     if not is_whole(samples, 4) or samples > 2**22:
-        raise BadOption("samples", f"must be a whole number from 4 to {2**22:,}; got {samples!r}.", f"samples 应为 4 至 {2**22:,} 的整数；得到 {samples!r}。")
+        raise BadOption("samples", f"must be a whole number from 4 to {2**22:,}; got {samples!r}.", f"应为 4 至 {2**22:,} 的整数；得到 {samples!r}。")
     if not is_whole(draws, 10):
-        raise BadOption("draws", f"must be 10 or more; got {draws!r}.", f"draws 至少为 10；得到 {draws!r}。")
+        raise BadOption("draws", f"must be 10 or more; got {draws!r}.", f"至少为 10；得到 {draws!r}。")
     if not is_number(level) or not 0 < level < 1:
-        raise BadOption("level", f"must lie between 0 and 1; got {level!r}.", f"level 应在 0 与 1 之间；得到 {level!r}。")
+        raise BadOption("level", f"must lie between 0 and 1; got {level!r}.", f"应在 0 与 1 之间；得到 {level!r}。")
     if not isinstance(targets, (str, list, tuple)):
-        raise BadOption("targets", f"must be a list out of {', '.join(TARGETS)}; got {targets!r}.", f"targets 应取自 {'、'.join(TARGETS)}；得到 {targets!r}。")
+        raise BadOption("targets", f"must be a list out of {', '.join(TARGETS)}; got {targets!r}.", f"应取自 {'、'.join(TARGETS)}；得到 {targets!r}。")
     for t in [targets] if isinstance(targets, str) else targets:
         if t not in TARGETS:
             raise UnknownName(Text("target", "目标"), str(t), TARGETS)
@@ -207,6 +210,8 @@ def _blocks(plan: Plan, groups: Mapping[str, Sequence[str]] | None) -> dict[str,
         for m in members:
             if m not in own:
                 raise UnknownName(Text("input of a group", "分组中的输入"), str(m), list(own))
+            if m in group_of:
+                raise BadOption("groups", f"name {m!r} twice; an input is in one group only.", f"{m!r} 出现两次；每个输入只能属于一组。")
             group_of[m] = name
     out: dict[str, list[int]] = {}
     for name, columns in own.items():
@@ -223,6 +228,8 @@ def saltelli(dims: Sequence[int], blocks: Mapping[str, Sequence[int]], samples: 
         drawn = qmc.Sobol(2 * d, scramble=True, rng=np.random.default_rng(seed)).random_base2(int(np.ceil(np.log2(samples))))[:samples]
     else:
         drawn = np.random.default_rng(seed).random((samples, 2 * d))
+    if design == "sobol" and samples < SOBOL_FROM:
+        drawn = np.random.default_rng([seed, 1]).permuted(drawn, axis=0)
     a, b = drawn[:, :d], drawn[:, d:]
     out = [a, b]
     for base, other in ((a, b), (b, a))[: 2 if second else 1]:

@@ -171,7 +171,7 @@ def spread(plan: Plan, *, workers: int | None, processes: bool, cluster: str | N
     """
     n = cores() if workers is None else workers
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-        raise BadOption("workers", f"must be a whole number from 1 up; got {workers!r}.", f"workers 应为不小于 1 的整数；得到 {workers!r}。")
+        raise BadOption("workers", f"must be a whole number from 1 up; got {workers!r}.", f"应为不小于 1 的整数；得到 {workers!r}。")
     if cluster is not None:
         return _on_cluster(plan, cluster, kwargs)
     if processes:

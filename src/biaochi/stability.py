@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -124,18 +125,18 @@ def weight_stability(result: Result, node: str | None = None, *, period: str | P
 def _turns(score: Array, slope: Array, w: float, tie: float, *, first_only: bool) -> tuple[tuple[float, int, int] | None, tuple[float, int, int] | None]:
     """The nearest share below and above at which two units that differ now change places: share, who was above, who below."""
     order = np.argsort(-score, kind="stable")
+    runs = np.split(order, np.flatnonzero(np.diff(-score[order]) > tie) + 1)  # units with one score
     best: list[tuple[float, int, int] | None] = [None, None]
-    above = order[:1] if first_only else order[:-1]
-    for place, i in enumerate(above):
-        below = order[place + 1 :] if first_only else order[place + 1 : place + 2 + int((np.abs(score[order[place + 1 :]] - score[i]) <= tie).sum())]
-        for j in below.tolist():
-            gap, turn = score[i] - score[j], slope[i] - slope[j]
-            if gap <= tie or turn == 0:
-                continue
-            t = float(w - gap / turn)
-            side = 0 if turn > 0 else 1
-            held = best[side]
-            inside = t >= 0 if side == 0 else t <= 1
-            if inside and (held is None or (t > held[0] if side == 0 else t < held[0])):
-                best[side] = (t, int(i), int(j))
+    pairs = [(runs[0], np.concatenate(runs[1:]))] if first_only and len(runs) > 1 else [] if first_only else list(pairwise(runs))
+    for above, below in pairs:
+        for i in above.tolist():
+            for j in below.tolist():
+                gap, turn = score[i] - score[j], slope[i] - slope[j]
+                if turn == 0:
+                    continue
+                t, side = float(w - gap / turn), 0 if turn > 0 else 1
+                held = best[side]
+                inside = t >= 0 if side == 0 else t <= 1
+                if inside and (held is None or (t > held[0] if side == 0 else t < held[0])):
+                    best[side] = (t, i, j)
     return best[0], best[1]

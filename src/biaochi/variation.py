@@ -115,7 +115,7 @@ class DataDraws(Variation):
 
     def __post_init__(self) -> None:
         if not is_whole(self.draws, 2):
-            raise BadOption(self.name or self.what, f"needs 2 or more draws; got {self.draws!r}.", f"draws 至少为 2；得到 {self.draws!r}。")
+            raise BadOption(self.name or self.what, f"needs 2 or more draws; got {self.draws!r}.", f"至少为 2；得到 {self.draws!r}。")
 
     def pick(self, u: Array) -> NDArray[np.intp]:
         """Number of the data set for each draw (1, replicate)."""

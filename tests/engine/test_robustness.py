@@ -440,6 +440,49 @@ def test_weight_stability_is_where_the_first_rank_changes(desi: biaochi.Result) 
                         assert got[a] > got[b]
 
 
+def test_weight_stability_where_units_tie() -> None:
+    """A = (60, 60), B = (50, 50), C = (85, 35), weights 3 : 7: B and C tie at 50; C passes A where 35 + 50 t = 60."""
+    framework = biaochi.Framework([biaochi.Node("I"), biaochi.Node("x", parent="I", weight=3.0), biaochi.Node("y", parent="I", weight=7.0)])
+    panel = biaochi.Panel.of({"unit": ["A", "B", "C"], "x": [60.0, 50.0, 85.0], "y": [60.0, 50.0, 35.0]}, period="2024")
+    result = biaochi.run(framework, panel, biaochi.Recipe(normalise=biaochi.Choice.of("goalposts", low=0.0, high=100.0), scale="fixed"))
+    x, y = biaochi.weight_stability(result)
+    assert (x["high"], x["high_pair"]) == (pytest.approx(0.5), ("A", "C"))
+    assert (y["low"], y["low_pair"]) == (pytest.approx(0.5), ("A", "C"))
+
+
+def test_few_samples_of_many_draws_are_not_degenerate(asem: biaochi.Result) -> None:
+    """Two of 118 columns of a short Sobol sequence can agree in every row; an input would then seem to do nothing."""
+    vary = [Noise("w", noise=0.2), Settings("m", ({}, {"normalise": "rank"}))]
+    for seed in (1, 2, 3):
+        assert 0.6 < biaochi.sensitivity(asem, vary, samples=256, seed=seed).shares["shift"].rows()[1]["total"] < 1.2
+
+
+def test_a_node_without_the_index(desi: biaochi.Result) -> None:
+    made = biaochi.robustness(desi, [Noise(level=2)], replicates=100, nodes=["1"])
+    assert made.mean_shift[0] >= 0
+    assert "Robustness 100" in repr(made)
+    assert made.to_dict()["mean_shift"] is not None
+
+
+def test_groups_look_both_ways(asem: biaochi.Result) -> None:
+    ranks = biaochi.robustness(asem, [Settings("m", ({}, {"normalise": "rank"}), chances=(0.02, 0.98))], replicates=500).ranks()
+    assert ranks.ahead("NLD", "DNK") < 0.05
+    assert all({"NLD", "DNK"} - set(g) for g in ranks.groups())
+    with pytest.raises(BadOption, match="pairs=True"):
+        biaochi.robustness(asem, [Noise()], replicates=20, pairs=False).ranks().groups()
+
+
+def test_exact_only_where_it_was_solved(asem: biaochi.Result, capfd: pytest.CaptureFixture[str]) -> None:
+    some = biaochi.reachable_ranks(asem, noise=0.25, units=["CHE"])
+    assert not some.exact
+    assert [r["unit"] for r in some.rows() if r["exact"]] == ["CHE"]
+    assert biaochi.reachable_ranks(asem, "Sust").exact
+    assert capfd.readouterr().out == "", "the solver prints nothing"
+    for wrong in ({"bounds": 5}, {"limits": 5}, {"units": "CHE"}):
+        with pytest.raises(BadOption):
+            biaochi.reachable_ranks(asem, **wrong)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("region", ["noise", "bounds", "limits"])
 def test_reachable_ranks_are_reached_and_not_passed(desi: biaochi.Result, region: str) -> None:
     """Against a fine grid over the region: what it finds is never outside, and what is promised is found but for corners."""

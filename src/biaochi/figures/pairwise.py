@@ -37,4 +37,7 @@ def pairwise(robust: Robustness, *, node: str | None = None, period: str | None 
         f"How often the row is ahead of the column in {robust.replicates:,} what-ifs, {ranks.period}",
         f"{robust.replicates:,} 次模拟中行单位领先列单位的比例，{ranks.period} 期",
     ).to(lang)
+    ranked = int((ranks.nominal == ranks.nominal).sum())
+    if len(order) < ranked:
+        told += Text(f"; the first {len(order)} of {ranked:,} units", f"；仅列前 {len(order)} 个单位（共 {ranked} 个）").to(lang)
     return finish(chart, title, told, note, width=alt.Step(14), height=alt.Step(14))

@@ -23,7 +23,7 @@ def sobol_bars(found: Sensitivity, *, target: str = "shift", lang: Lang = "en", 
         tooltip=[alt.Tooltip("input:N", title=Text("input", "变动项").to(lang)), alt.Tooltip("kind:N", title=" "), alt.Tooltip("share:Q", format=".3f", title=Text("share", "占比").to(lang))],
     )  # fmt: skip
     bars = base.mark_bar(height=10).encode(
-        x=alt.X("share:Q", title=Text("share of the variance", "方差占比").to(lang), axis=alt.Axis(format=".0%")),
+        x=alt.X("share:Q", title=Text("share of the variance", "方差占比").to(lang), axis=alt.Axis(format=".0%", values=[k / 5 for k in range(6)])),
         color=alt.Color("kind:N", title=None, scale=alt.Scale(domain=list(kinds.values()), range=["#9db8d9", INK])),
     )
     ends = base.mark_rule(color=GREY, strokeWidth=1.5).encode(x="low:Q", x2="high:Q")

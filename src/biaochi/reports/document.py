@@ -50,7 +50,12 @@ def robustness_document(project: Project, robust: Robustness, found: Sensitivity
         "project": project.name,
         "notice": project.notice.to(lang) or None,
         **robust.to_dict(),
-        "groups": [{"node": n, "period": p, "units": list(g)} for n, p in robust.targets for g in robust.ranks(n, p).groups()],
+        "groups": [
+            {"node": n, "period": p, "units": list(g)}
+            for n, p in robust.targets
+            if robust.ranks(n, p).tally.ahead.shape[1]
+            for g in robust.ranks(n, p).groups()
+        ],
         "sensitivity": None if found is None else found.to_dict(),
         "notices": [n.what.to(lang) for n in robust.notices],
         "files": [str(p) for p in written],

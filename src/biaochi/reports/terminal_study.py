@@ -70,7 +70,7 @@ def _print_ranks(out: Console, made: Robustness, ranks: Ranks, node: str | None,
         nominal = ranks.nominal[u]
         table.add_row(
             "—" if nominal != nominal else f"{nominal:g}", spans.get(u, ""), made.result.panel.units[u].code, labels[u], f"{ranks.mean[u]:.1f}", f"{ranks.median[u]:.0f}",
-            "—" if ranks.mean_shift[u] != ranks.mean_shift[u] else f"{ranks.mean_shift[u]:.1f}", f"{top[u]:.0%}", f"{ranks.error_of_mean[u]:.2f}",
+            "—" if ranks.mean_shift[u] != ranks.mean_shift[u] else f"{ranks.mean_shift[u]:.1f}", f"{top[u]:.0%}", "—" if ranks.error_of_mean[u] != ranks.error_of_mean[u] else f"{ranks.error_of_mean[u]:.2f}",
         )  # fmt: skip
     out.print(table)
     if len(order) > MOST:
@@ -87,7 +87,7 @@ def _print_shares(out: Console, found: Sensitivity | None, lang: Lang) -> None:
     ):
         table.add_column(Text(en, zh).to(lang), justify="left" if k == 0 else "right")
     for r in sorted(found.shares["shift"].rows(), key=lambda r: -(r["total"] or 0.0)):
-        cells = [f"{r[k]:.0%}" if r[k] is not None else "—" for k in ("first", "first_low", "first_high", "total", "total_low", "total_high")]
+        cells = [f"{max(r[k], 0.0):.0%}" if r[k] is not None else "—" for k in ("first", "first_low", "first_high", "total", "total_low", "total_high")]
         table.add_row(input_name(r["input"], lang), cells[0], f"{cells[1]}–{cells[2]}", cells[3], f"{cells[4]}–{cells[5]}")
     out.print(table)
     out.print(
