@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def test_threads_and_portions_change_nothing(asem: biaochi.Result, alone: Robust
     same(alone, study(asem, workers=2, until=1e-9))
 
 
-@pytest.mark.skipif(not find_spec("numba"), reason="compiled loops need the extra fast (numba)")
+@pytest.mark.extras
 def test_compiled_loops_give_the_same_bits(asem: biaochi.Result, alone: Robustness) -> None:
     same(alone, study(asem, engine="compiled"))
 

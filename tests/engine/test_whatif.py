@@ -224,7 +224,7 @@ def test_keys_join_noise_and_keep_differences() -> None:
     assert abs(k[4] - k[5]) > 100
 
 
-@pytest.mark.skipif(not find_spec("numba"), reason="compiled loops need the extra fast (numba)")
+@pytest.mark.extras
 def test_compiled_logarithm_and_exponential() -> None:
     from biaochi.kernels.whatif import compiled
 
