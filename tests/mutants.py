@@ -25,7 +25,7 @@ TESTS = [
     "tests/engine/test_traits.py",
 ]
 
-WHAT_IFS = ["tests/golden/test_robustness.py", "tests/engine/test_whatif.py", "tests/engine/test_robustness.py"]
+WHAT_IFS = ["tests/golden/test_robustness.py", "tests/engine/test_whatif.py", "tests/engine/test_robustness.py", "tests/engine/test_drivers.py"]
 """What faults in the loops of what-ifs are put to."""
 
 FAULTS = [
