@@ -18,8 +18,7 @@ def orient(v: Array, nodes: list[Node], batch: Batch) -> tuple[Array, dict[str, 
     the post of either side.
     """
     signs = np.array([1 if isinstance(n.direction, Optimum) else n.direction for n in nodes], float)
-    out, options = v * signs, dict(batch.options)
-    out += 0.0  # no -0
+    out, options = v + 0.0 if (signs == 1).all() else v * signs + 0.0, dict(batch.options)  # no -0
     posts = tuple(p for p in batch.method.posts or () if options.get(p) is not None)
     turned = np.sort([np.asarray(options[p], float) * signs for p in posts], axis=0) if posts else np.empty((0, len(nodes)))
     options.update(zip(posts, turned.copy(), strict=True))

@@ -26,7 +26,7 @@ from biaochi.variation import DataDraws, Errors, ImputationDraws, Peers, Setting
 T = TypeVar("T")
 CACHE_BYTES = 128 * 2**20
 """How much of the shared steps is kept at a time; what is needed again after that is computed again."""
-BLOCKS_KEPT = 8
+BLOCKS_KEPT = 6
 """The same in blocks as large as the data, for large data: what two threads need at a time."""
 _SCREENING = ("min_share", "min_nonzero", "min_branch_share", "branch_level", "min_indicator_share", "min_indicator_nonzero",
               "keep_indicators", "drop_indicators", "keep", "drop")  # fmt: skip
@@ -132,7 +132,7 @@ class Prefixes:
         """The common scale of a combination, and a key that combinations with the same scale share."""
         recipe = self.recipe_of(choice)
         key = (draws, step_key(recipe, "impute"), step_key(recipe, "treat"), step_key(recipe, "normalise"))
-        return key, self.shared.get(key, lambda: self._scale(recipe, draws, key), lambda s: s.rows.nbytes + s.z.nbytes)
+        return key, self.shared.get(key, lambda: self._scale(recipe, draws, key), lambda s: s.rows.nbytes)
 
     def _scale(self, recipe: Recipe, draws: tuple[int, ...], key: tuple[Hashable, ...]) -> Scale:
         framework, panel, counts, filled, rng, out = self.shared.get(key[:2], lambda: self._filled(recipe, draws), lambda f: f[3].nbytes)

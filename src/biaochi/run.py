@@ -211,7 +211,13 @@ def _on_scale(job: Job, batch: Batch, x: Array, counts: Mask, references: list[t
         z = NORMALISERS["minmax"].kernel(z, ref)
         unit_interval = True
     low, high = onto or job.recipe.range
-    return z * (high - low) + low if unit_interval else z
+    if not unit_interval:
+        return z
+    if np.may_share_memory(z, v) or z.dtype != float:  # a method that hands back what it was given
+        return z * (high - low) + low
+    z *= high - low
+    z += low
+    return z
 
 
 def _columns(x: Array, columns: list[int]) -> Array:

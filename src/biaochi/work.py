@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -26,6 +27,7 @@ from biaochi.scenarios import Group, Plan, Target, replicate
 from biaochi.tally import Counted, Tally
 
 Ids = NDArray[np.int64]
+Begun = list[tuple[Part, Weighted]]
 BLOCK = 65_536
 """Scores computed and ranked at a time: what fits the second-level cache."""
 FEWEST_ROWS = 16
@@ -40,6 +42,8 @@ BUFFER_BYTES = 48 * 2**20
 class Piece:
     """A stretch of a group: computed by one thread at a time."""
 
+    number: int
+    """Of its group."""
     group: Group
     rows: NDArray[np.intp]
     at: int
@@ -66,34 +70,68 @@ class Work:
             isinstance(v, Noise) and v.noise == 1 for v in plan.vary
         )
         self._shares: dict[Hashable, Array] = {}
-        self._local = threading.local()
+        self._local, self._lock = threading.local(), threading.Lock()
         self._weighted: dict[Hashable, Weighted] = {}
+        self._begun: list[Future[Begun | None] | None] = []
+        self._done: Counter[int] = Counter()
+        """Replicates made of each group: with the last, its first steps are let go."""
+        self._held: list[list[NDArray[Any]]] = []
 
     def run(self, pool: Executor, threads: int, done: Callable[[int], None] = lambda _: None) -> Counted:
         """All of them, piece by piece; ``done`` is told how many more are finished."""
         cells = sum(len(t.order) for t in self.plan.targets)
-        columns = max(64, BUFFER_BYTES // (cells * np.dtype(self.kind).itemsize))
-        columns = max(-(-len(self.ids) // -(-len(self.ids) // columns)), 1)  # chunks of about one size
-        buffers = [np.zeros((len(t.order), min(columns, len(self.ids))), self.kind) for t in self.plan.targets]
-        held: list[list[NDArray[Any]]] = [[] for _ in self.plan.targets]
+        columns = BUFFER_BYTES // (cells * np.dtype(self.kind).itemsize)
+        if self.keep and not self.tallied:
+            columns = len(self.ids)  # kept as they are
+        elif columns < len(self.ids):
+            columns = max(64, columns // 2)  # two sets of buffers, so that no thread stands still while a chunk is finished
+        columns = max(-(-len(self.ids) // -(-len(self.ids) // max(columns, 1))), 1)  # chunks of about one size
+        self._held = [[] for _ in self.plan.targets]
+        self._begun, self._done = [], Counter()
+        free: list[list[NDArray[Any]]] = []
+        waiting: deque[Callable[[], list[NDArray[Any]]]] = deque()
         for chunk in _chunks(self.groups, columns, max(64, -(-min(columns, len(self.ids)) // (4 * threads)))):
-            width = chunk[-1].at + len(chunk[-1].rows)
-            list(pool.map(lambda p: self._piece(p, buffers), _apart(chunk, threads)))
-            for i, (tally, buffer, target) in enumerate(zip(self.counted.tallies, buffers, self.plan.targets, strict=True)):
-                if self.keep:
-                    held[i].append(buffer[:, :width].copy() if width < len(self.ids) else buffer)
-                if not self.tallied:
-                    continue
-                fold = partial(self._fold, tally, target.nominal, buffer[:, :width])
-                list(pool.map(fold, *zip(*_spans(len(buffer), threads), strict=True)))
-            done(width)
+            if len(waiting) == 2:
+                free.append(waiting.popleft()())
+            buffers = free.pop() if free else [np.zeros((len(t.order), columns), self.kind) for t in self.plan.targets]
+            pieces = self._submitted(pool, threads, chunk, buffers)
+            waiting.append(partial(self._finished, pool, threads, pieces, buffers, chunk[-1].at + len(chunk[-1].rows), done))
+        for finish in waiting:
+            finish()
         for tally, target in zip(self.counted.tallies, self.plan.targets, strict=True):
             if self.tallied and tally.width == 1:
                 settle = partial(self._settle, tally, target.nominal)
                 list(pool.map(settle, *zip(*_spans(len(target.order), threads), strict=True)))
         if self.keep:
-            self.counted.ranks = list(pool.map(self._by_id, held))
+            self.counted.ranks = list(pool.map(self._by_id, self._held))
         return self.counted
+
+    def _submitted(self, pool: Executor, threads: int, chunk: list[Piece], buffers: list[NDArray[Any]]) -> list[Future[None]]:
+        """Pieces handed to the pool, and the first steps of their groups before them: as many groups ahead as there are threads,
+
+        so that none waits for what another is making.
+        """
+        out = []
+        for piece in chunk:
+            ahead = threads if threads > 1 else 0
+            self._begun += [pool.submit(self._begin, g) for g in self.groups[len(self._begun) : piece.number + 1 + ahead]]
+            out.append(pool.submit(self._piece, piece, buffers))
+        return out
+
+    def _finished(
+        self, pool: Executor, threads: int, pieces: list[Future[None]], buffers: list[NDArray[Any]], width: int, done: Callable[[int], None]
+    ) -> list[NDArray[Any]]:  # fmt: skip
+        """Count a chunk once its pieces are made; its buffers, to be used again."""
+        for p in pieces:
+            p.result()
+        for i, (tally, buffer, target) in enumerate(zip(self.counted.tallies, buffers, self.plan.targets, strict=True)):
+            if self.keep:
+                self._held[i].append(buffer[:, :width].copy() if width < len(self.ids) else buffer)
+            if self.tallied:
+                fold = partial(self._fold, tally, target.nominal, buffer[:, :width])
+                list(pool.map(fold, *zip(*_spans(len(buffer), threads), strict=True)))
+        done(width)
+        return buffers
 
     def _settle(self, tally: Tally, nominal: NDArray[np.int32], first: int, last: int) -> None:
         self.engine.settle(nominal, first, last, tally.hist, tally.number, tally.total, tally.squares, tally.moved)
@@ -120,32 +158,47 @@ class Work:
                 self._whole_runs(piece, buffers)
         except (BadInput, BadOption) as e:
             self._failed(e, piece.rows)
+        with self._lock:
+            self._done[piece.number] += len(piece.rows)
+            if self._done[piece.number] == len(piece.group.rows):
+                self._begun[piece.number] = None
 
     def _failed(self, e: BadInput | BadOption, rows: Iterable[int]) -> None:
         found = problem_of(e)
         ids = [int(self.ids[r]) for r in rows]
-        self.counted.failures[found.kind, found.what.en, found.what.zh] += len(ids)
-        self.counted.failed.extend(ids)
+        with self._lock:
+            self.counted.failures[found.kind, found.what.en, found.what.zh] += len(ids)
+            self.counted.failed.extend(ids)
 
-    def _shared_steps(self, piece: Piece, buffers: list[NDArray[Any]]) -> bool:
-        """Compute a piece from shared steps; False where runs must be made."""
-        plan, group = self.plan, piece.group
-        recipe = plan.prefixes.recipe_of(group.choice)
+    def _begin(self, group: Group) -> Begun | None:
+        """Parts and weights of each target from shared steps; None where runs must be made."""
+        plan, recipe = self.plan, self.plan.prefixes.recipe_of(group.choice)
         key, scale = plan.prefixes.scale(group.choice, group.draws)
         shape = plan.prefixes.shared.get(("shape", step_key(recipe, "aggregate"), scale.framework.fingerprint if plan.framework is not scale.framework else None),
                                          lambda: shape_of(scale.framework, plan.tree, recipe))  # fmt: skip
         if shape is None:
-            return False
+            return None
         base_key, base = plan.prefixes.weights(group.choice, group.draws)
-        parts = [self._part(key, scale, shape, recipe, t, base) for t in plan.targets]
-        if any(p is None for p in parts):
-            return False
         share = self._share(base_key, base, shape)
+        out = []
+        for t in plan.targets:
+            part = self._part(key, scale, shape, recipe, t, base)
+            if part is None:
+                return None
+            out.append((part, self._weights_of((base_key, t.node, signature(part)), part, share)))
+        return out
+
+    def _shared_steps(self, piece: Piece, buffers: list[NDArray[Any]]) -> bool:
+        """Compute a piece from shared steps; False where runs must be made."""
+        made = self._begun[piece.number]
+        assert made is not None
+        begun = made.result()
+        if begun is None:
+            return False
+        recipe = self.plan.prefixes.recipe_of(piece.group.choice)
         bad: set[int] = set()
-        for i, (t, part) in enumerate(zip(plan.targets, parts, strict=True)):
-            assert part is not None
-            weighted = self._weights_of((base_key, t.node, signature(part)), part, share)[piece.rows]
-            self._rank(part, weighted, recipe, i, piece, buffers[i], bad)
+        for i, (part, weighted) in enumerate(begun):
+            self._rank(part, weighted[piece.rows], recipe, i, piece, buffers[i], bad)
         if bad:
             self._refuse(piece, sorted(bad), buffers)
         return True
@@ -230,7 +283,8 @@ class Work:
             except (BadInput, BadOption) as e:
                 self._failed(e, [int(row)])
                 continue
-            self.counted.whole_runs += 1
+            with self._lock:
+                self.counted.whole_runs += 1
             for i, (scores, ranks) in enumerate(seen):
                 ranked = np.nan_to_num(ranks * (2 if self.plan.ties == 2 else 1)).astype(self.kind)[None]
                 self._note(ranked, i, np.array([row]), buffers[i], piece.at + k)
@@ -242,23 +296,17 @@ def _chunks(groups: Sequence[Group], columns: int, most: int) -> Iterator[list[P
     """Pieces of groups, as many together as there are columns."""
     out: list[Piece] = []
     used = 0
-    for g in groups:
+    for number, g in enumerate(groups):
         first = 0
         while first < len(g.rows):
             n = min(len(g.rows) - first, columns - used, most)
-            out.append(Piece(g, g.rows[first : first + n], used))
+            out.append(Piece(number, g, g.rows[first : first + n], used))
             used, first = used + n, first + n
             if used == columns:
                 yield out
                 out, used = [], 0
     if out:
         yield out
-
-
-def _apart(pieces: list[Piece], threads: int) -> list[Piece]:
-    """Pieces in an order in which threads work far from one another, so that none waits for what another is making."""
-    stride = -(-len(pieces) // threads)
-    return [pieces[k] for first in range(stride) for k in range(first, len(pieces), stride)]
 
 
 def _spans(n: int, parts: int) -> list[tuple[int, int]]:

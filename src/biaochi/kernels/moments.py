@@ -51,6 +51,8 @@ def total(x: Array) -> Array:
 
 def number(x: Array) -> Array:
     """How many values are there, (..., 1, indicator)."""
+    if x.size and whole(x):
+        return np.full((*x.shape[:-2], 1, x.shape[-1]), float(x.shape[-2]))
     return np.asarray((~np.isnan(x)).sum(axis=-2, keepdims=True), float)
 
 
@@ -61,8 +63,10 @@ def mean(x: Array) -> Array:
 
 def deviation(x: Array, ddof: int | Array = 1) -> Array:
     """Standard deviation over units, (..., 1, indicator); 0 where there is no spread but for rounding."""
-    squares = total((x - mean(x)) ** 2)
-    spread = np.sqrt(ratio(squares, np.maximum(number(x) - np.asarray(ddof, float), 0.0)))
+    n = number(x)
+    off = x - ratio(total(x), n)
+    off *= off
+    spread = np.sqrt(ratio(total(off), np.maximum(n - np.asarray(ddof, float), 0.0)))
     return np.where(flat(lowest(x), highest(x)), 0.0, spread)
 
 

@@ -13,6 +13,8 @@ from biaochi.kernels.moments import Counts, correlation, counted, deviation, hig
 from biaochi.method import Array, Method, Trait
 
 Rng = np.random.Generator | None
+UNITS_TOGETHER = 4096
+"""Units filled at a time from their own values: what fits the cache."""
 
 
 def branch_mean(x: Array, *, branches: NDArray[np.intp], signs: Array, counts: Counts = None) -> Array:
@@ -268,6 +270,11 @@ def _iterative_imputer() -> Callable[..., Any]:
 def _by_row(x: Array, branches: NDArray[np.intp], signs: Array, counts: Counts, middle: Callable[[Array], Array]) -> Array:
     inside = counted(x, counts)
     low, high = lowest(inside), highest(inside)
+    blocks = [slice(first, first + UNITS_TOGETHER) for first in range(0, x.shape[-2], UNITS_TOGETHER)]
+    return np.concatenate([_rows_filled(x[..., b, :], low, high, branches, signs, middle) for b in blocks], axis=-2) if blocks else x.copy()
+
+
+def _rows_filled(x: Array, low: Array, high: Array, branches: NDArray[np.intp], signs: Array, middle: Callable[[Array], Array]) -> Array:
     z = ratio(x - low, high - low)
     z = np.where(np.asarray(signs) < 0, 1.0 - z, z)
     out = x.copy()
