@@ -66,7 +66,7 @@ def part_of(
     ----------
     shape, top
         The tree, and the node wanted.
-    z : (unit, indicator)
+    z : (indicator, unit)
         Of units that are ranked only.
     recipe : Recipe
     weights : (node,)
@@ -89,7 +89,7 @@ def part_of(
     """
     if (weights < 0).any() or (zeros and shape.least):  # a branch without weight is gone, and no child to be counted
         return None
-    least = np.fmin.reduce(z, axis=0, initial=np.inf).tolist()
+    least = np.fmin.reduce(z, axis=1, initial=np.inf).tolist()
     lowest: dict[int, float] = {i: least[c] for i, c in shape.column.items()}
     settled, guards = z, dict[int, str | float]()
     for parent in shape.upwards(top):
@@ -131,9 +131,9 @@ def _settled(
     z = z.copy()
     floor = 0.0 if isinstance(rule, str) else float(rule)
     for k in low:
-        column: NDArray[np.float64] = z[:, shape.column[k]]
+        column: NDArray[np.float64] = z[shape.column[k]]
         held = np.where((column < 0) | (zero_too & (column == 0)), np.nan, column) if rule == "missing" else np.where(column < floor, floor, column)
-        z[:, shape.column[k]] = held
+        z[shape.column[k]] = held
         lowest[k] = float(np.fmin.reduce(held, initial=np.inf))
     return z
 

@@ -26,7 +26,7 @@ from biaochi.variation import DataDraws, Errors, ImputationDraws, Peers, Setting
 T = TypeVar("T")
 CACHE_BYTES = 128 * 2**20
 """How much of the shared steps is kept at a time; what is needed again after that is computed again."""
-BLOCKS_KEPT = 6
+BLOCKS_KEPT = 10
 """The same in blocks as large as the data, for large data: what two threads need at a time."""
 _SCREENING = ("min_share", "min_nonzero", "min_branch_share", "branch_level", "min_indicator_share", "min_indicator_nonzero",
               "keep_indicators", "drop_indicators", "keep", "drop")  # fmt: skip
@@ -97,6 +97,10 @@ class Scale:
     panel: Panel
 
 
+Filled = tuple[Framework, Panel, Mask, Array, np.random.Generator | None, Mask]
+"""Framework, panel, units that count, values without gaps, generator, units screened out."""
+
+
 class Prefixes:
     """Data sets, recipes and scales of the replicates of one study."""
 
@@ -128,14 +132,24 @@ class Prefixes:
                 panel = with_peers(panel, self.recipe, stream)
         return panel, rng
 
+    def key_of(self, choice: tuple[int, ...], draws: tuple[int, ...]) -> tuple[Hashable, ...]:
+        """What combinations with the same scale share: the data, and what they decide step by step."""
+        recipe = self.recipe_of(choice)
+        return (draws, step_key(recipe, "impute"), step_key(recipe, "treat"), step_key(recipe, "normalise"))
+
+    def filled(self, choice: tuple[int, ...], draws: tuple[int, ...]) -> Filled:
+        """Data of a combination with gaps filled."""
+        recipe = self.recipe_of(choice)
+        return self.shared.get((draws, step_key(recipe, "impute")), lambda: self._filled(recipe, draws), lambda f: f[3].nbytes)
+
     def scale(self, choice: tuple[int, ...], draws: tuple[int, ...]) -> tuple[Hashable, Scale]:
         """The common scale of a combination, and a key that combinations with the same scale share."""
-        recipe = self.recipe_of(choice)
-        key = (draws, step_key(recipe, "impute"), step_key(recipe, "treat"), step_key(recipe, "normalise"))
-        return key, self.shared.get(key, lambda: self._scale(recipe, draws, key), lambda s: s.rows.nbytes)
+        key = self.key_of(choice, draws)
+        return key, self.shared.get(key, lambda: self._scale(choice, draws, key), lambda s: s.rows.nbytes)
 
-    def _scale(self, recipe: Recipe, draws: tuple[int, ...], key: tuple[Hashable, ...]) -> Scale:
-        framework, panel, counts, filled, rng, out = self.shared.get(key[:2], lambda: self._filled(recipe, draws), lambda f: f[3].nbytes)
+    def _scale(self, choice: tuple[int, ...], draws: tuple[int, ...], key: tuple[Hashable, ...]) -> Scale:
+        recipe = self.recipe_of(choice)
+        framework, panel, counts, filled, rng, out = self.filled(choice, draws)
         with np.errstate(all="ignore"):
             tamed = self.shared.get(key[:3], lambda: treat(self._job(framework, panel, recipe, rng, out), filled, counts), lambda x: x.nbytes)
             rows = normalise(self._job(framework, panel, recipe, rng, out), tamed, counts)
@@ -149,7 +163,7 @@ class Prefixes:
         job.screened = out
         return job
 
-    def _filled(self, recipe: Recipe, draws: tuple[int, ...]) -> tuple[Framework, Panel, Mask, Array, np.random.Generator | None, Mask]:
+    def _filled(self, recipe: Recipe, draws: tuple[int, ...]) -> Filled:
         panel, rng, _derived, ratios = self.shared.get(("data", draws), lambda: self._ratios(draws))
         with np.errstate(all="ignore"):
             job, used = screened(Job(self.framework, panel, recipe, rng), ratios)

@@ -6,6 +6,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -32,6 +33,8 @@ BLOCK = 65_536
 """Scores computed and ranked at a time: what fits the second-level cache."""
 FEWEST_ROWS = 16
 """Replicates in a block at least: ranks are written in runs of as many."""
+LARGE_BYTES = 16 * 2**20
+"""Data from which scales are begun as tasks of their own, apart from what is made of them."""
 UNITS_TURNED = 1024
 """Units whose ranks are put in order at a time, so that no second copy of all is needed."""
 BUFFER_BYTES = 48 * 2**20
@@ -48,6 +51,29 @@ class Piece:
     rows: NDArray[np.intp]
     at: int
     """Its first column in the buffers."""
+
+
+class Stage:
+    """A first step of all groups, begun in the order of the groups and no sooner than need be."""
+
+    def __init__(self, keys: Sequence[Hashable], do: Callable[[Group], Any], ahead: int, made: list[Future[Any] | None] | None = None) -> None:
+        first: dict[Hashable, int] = {}
+        self.of = [first.setdefault(k, i) for i, k in enumerate(keys)]
+        self.first = list(first.values())
+        """The first group that needs each of the different steps, in order."""
+        number = {i: n for n, i in enumerate(self.first)}
+        self.of = [number[i] for i in self.of]
+        """Which of the different steps each group needs."""
+        self.do, self.ahead, self.made, self.begun = do, ahead, made, 0
+
+    def submit(self, pool: Executor, groups: Sequence[Group], number: int) -> None:
+        """Begin what a group needs, and so many more as are to be ahead."""
+        stop = self.of[number] + 1 + self.ahead
+        for i in self.first[self.begun : stop]:
+            future = pool.submit(self.do, groups[i])
+            if self.made is not None:
+                self.made.append(future)
+        self.begun = max(self.begun, min(stop, len(self.first)))
 
 
 class Work:
@@ -88,13 +114,14 @@ class Work:
         columns = max(-(-len(self.ids) // -(-len(self.ids) // max(columns, 1))), 1)  # chunks of about one size
         self._held = [[] for _ in self.plan.targets]
         self._begun, self._done = [], Counter()
+        stages = self._stages(threads)
         free: list[list[NDArray[Any]]] = []
         waiting: deque[Callable[[], list[NDArray[Any]]]] = deque()
         for chunk in _chunks(self.groups, columns, max(64, -(-min(columns, len(self.ids)) // (4 * threads)))):
             if len(waiting) == 2:
                 free.append(waiting.popleft()())
             buffers = free.pop() if free else [np.zeros((len(t.order), columns), self.kind) for t in self.plan.targets]
-            pieces = self._submitted(pool, threads, chunk, buffers)
+            pieces = self._submitted(pool, stages, chunk, buffers)
             waiting.append(partial(self._finished, pool, threads, pieces, buffers, chunk[-1].at + len(chunk[-1].rows), done))
         for finish in waiting:
             finish()
@@ -106,15 +133,24 @@ class Work:
             self.counted.ranks = list(pool.map(self._by_id, self._held))
         return self.counted
 
-    def _submitted(self, pool: Executor, threads: int, chunk: list[Piece], buffers: list[NDArray[Any]]) -> list[Future[None]]:
-        """Pieces handed to the pool, and the first steps of their groups before them: as many groups ahead as there are threads,
+    def _stages(self, threads: int) -> list[Stage]:
+        """First steps in the order in which they build on one another, begun far enough ahead for all threads to be at work."""
+        more = threads if threads > 1 else 0
+        keys = [self.plan.prefixes.key_of(g.choice, g.draws) for g in self.groups]
 
-        so that none waits for what another is making.
-        """
+        def scale(g: Group) -> None:
+            with suppress(BadInput, BadOption):  # said where it is needed
+                self.plan.prefixes.scale(g.choice, g.draws)
+
+        early = [Stage(keys, scale, more)] if more and self.plan.panel.values.nbytes > LARGE_BYTES else []
+        return [*early, Stage(list(range(len(keys))), self._begin, more, self._begun)]
+
+    def _submitted(self, pool: Executor, stages: list[Stage], chunk: list[Piece], buffers: list[NDArray[Any]]) -> list[Future[None]]:
+        """Pieces handed to the pool, and before them the first steps that are due."""
         out = []
         for piece in chunk:
-            ahead = threads if threads > 1 else 0
-            self._begun += [pool.submit(self._begin, g) for g in self.groups[len(self._begun) : piece.number + 1 + ahead]]
+            for stage in stages:
+                stage.submit(pool, self.groups, piece.number)
             out.append(pool.submit(self._piece, piece, buffers))
         return out
 
@@ -218,16 +254,14 @@ class Work:
         def make() -> Part | None:
             if t.node not in shape.kids:
                 return None
-            z, ranked = scale.z[t.period].take(t.order, axis=0), scale.counts[t.period, t.order]
-            if not ranked.all():
-                z[~ranked] = np.nan
+            z = plan.prefixes.shared.get(("turned", key, t.period, t.node), lambda: _turned(scale, t), lambda z: z.nbytes)
             zeros = self.drops or bool((base[1:] == 0).any())
             with np.errstate(all="ignore"):
                 return part_of(
                     shape, t.node, z, recipe, base, zeros=zeros, drawn=scale.rows.shape[1] > scale.z.shape[1], label=lambda i: plan.tree.nodes[i].code
                 )
 
-        where = ("part", key, step_key(recipe, "aggregate"), t.period, t.node)
+        where = ("part", key, step_key(recipe, "aggregate"), t.period, t.node, (base > 0).tobytes())
         return plan.prefixes.shared.get(where, make, lambda p: 0 if p is None else p.f.nbytes * (2 if p.there is not None else 1))
 
     def _share(self, key: Hashable, base: Array, shape: Shape) -> Array:
@@ -290,6 +324,17 @@ class Work:
                 self._note(ranked, i, np.array([row]), buffers[i], piece.at + k)
                 if self.counted.scores is not None:
                     self.counted.scores[i][:, row] = scores
+
+
+def _turned(scale: Scale, t: Target) -> Array:
+    """Scores of a target's units in their order, (indicator, unit), without those that are not ranked."""
+    z, ranked = scale.z[t.period], scale.counts[t.period, t.order]
+    out = np.empty((z.shape[1], len(t.order)))
+    for first in range(0, len(t.order), UNITS_TURNED):
+        out[:, first : first + UNITS_TURNED] = z[t.order[first : first + UNITS_TURNED]].T
+    if not ranked.all():
+        out[:, ~ranked] = np.nan
+    return out
 
 
 def _chunks(groups: Sequence[Group], columns: int, most: int) -> Iterator[list[Piece]]:

@@ -20,10 +20,10 @@ def whole(x: Array) -> bool:
     return not np.isnan(x.sum())
 
 
-def ratio(a: Array, b: Array) -> Array:
-    """``a / b``, NaN where ``b`` is 0 or missing."""
+def ratio(a: Array, b: Array, *, spend: bool = False) -> Array:
+    """``a / b``, NaN where ``b`` is 0 or missing; in place of ``a`` where that may be spent."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return np.asarray(a / np.where(b == 0, np.nan, b))
+        return np.divide(a, np.where(b == 0, np.nan, b), out=a if spend else None)
 
 
 def flat(low: Array, high: Array) -> NDArray[np.bool_]:

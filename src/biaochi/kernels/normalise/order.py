@@ -83,7 +83,8 @@ def percentile_rank(x: Array, ref: Array, *, ties: Literal["min", "max", "averag
     """
     r = rank(x, ref, ties=ties)
     n = number(ref)
-    return np.clip(ratio(r - 1.0, n - 1.0) if over == "steps" else ratio(r, n), 0.0, 1.0)
+    share = ratio(r - 1.0, n - 1.0, spend=True) if over == "steps" else ratio(r, n)
+    return np.clip(share, 0.0, 1.0, out=share)
 
 
 def borda(x: Array, ref: Array, *, ties: Literal["min", "max", "average"] = "min") -> Array:

@@ -42,7 +42,7 @@ def minmax(x: Array, ref: Array) -> Array:
     .. [1] OECD/JRC, Handbook on Constructing Composite Indicators (2008), 5.3.
     """
     low, high = lowest(ref), highest(ref)
-    return ratio(x - low, np.where(flat(low, high), 0.0, high - low))
+    return ratio(x - low, np.where(flat(low, high), 0.0, high - low), spend=True)
 
 
 def zscore(x: Array, ref: Array, *, mean: float | Array = 0.0, sd: float | Array = 1.0, ddof: int | Array = 1) -> Array:
@@ -76,7 +76,7 @@ def zscore(x: Array, ref: Array, *, mean: float | Array = 0.0, sd: float | Array
     """
     if np.any(np.asarray(sd) <= 0) or not np.isin(ddof, (0, 1)).all():
         raise BadOption("zscore", f"needs sd > 0 and ddof 0 or 1; got sd={sd}, ddof={ddof}.", f"sd 须大于 0，ddof 须为 0 或 1；得到 sd={sd}, ddof={ddof}。")
-    return ratio(x - average(ref), deviation(ref, ddof)) * sd + mean
+    return ratio(x - average(ref), deviation(ref, ddof), spend=True) * sd + mean
 
 
 def goalposts(x: Array, ref: Array, *, low: float | Array, high: float | Array, clip: bool = True) -> Array:
@@ -170,7 +170,7 @@ def logistic(x: Array, ref: Array, *, steepness: float | Array = 1.0) -> Array:
     .. [1] Han, Kamber and Pei, Data Mining (2012), 3.5; SciPy's expit of the z-score.
     """
     with np.errstate(over="ignore"):
-        return 1.0 / (1.0 + np.exp(-np.asarray(steepness) * ratio(x - average(ref), deviation(ref))))
+        return 1.0 / (1.0 + np.exp(-np.asarray(steepness) * ratio(x - average(ref), deviation(ref), spend=True)))
 
 
 def adjusted_minmax(x: Array, ref: Array, *, centre: float | Array = 100.0, span: float | Array = 60.0) -> Array:

@@ -85,11 +85,11 @@ def build(shape: Shape, top: int, z: Array, zeros: bool, stated: Array | None = 
     shape : Shape
     top : int
         The node wanted.
-    z : (unit, column)
+    z : (column, unit)
         Scores of the leaves, NaN for none; above 0 under any mean but the arithmetic.
     zeros : bool
         Whether some weight is 0 in some replicate, so that a parent of gappy children may have no score.
-    stated : (unit, column), optional
+    stated : (column, unit), optional
         Scores before a rule took out what a mean cannot take: those still count as children that are there.
     guards : mapping, optional
         For parents below which scores may come out that their mean cannot take, what is done then (`Part.guard`).
@@ -98,12 +98,12 @@ def build(shape: Shape, top: int, z: Array, zeros: bool, stated: Array | None = 
     -------
     Part
     """
-    if not shape.least and not guards and not np.isnan(z).any():  # nothing is missing, and nothing can be: one form for all
+    if not shape.least and not guards and not np.isnan(z.sum()):  # nothing is missing, and nothing can be: one form for all
         if top not in shape.forms:
             shape.forms[top] = _part(shape, top, z, dict.fromkeys(shape.kids, False), {}, guards)
         return _filled(shape.forms[top], z)
-    there: dict[int, Mask] = {n: ~np.isnan(z[:, c]) for n, c in shape.column.items()}
-    had = there if stated is None else {n: ~np.isnan(stated[:, c]) for n, c in shape.column.items()}
+    there: dict[int, Mask] = {n: ~np.isnan(z[c]) for n, c in shape.column.items()}
+    had = there if stated is None else {n: ~np.isnan(stated[c]) for n, c in shape.column.items()}
     gappy: dict[int, bool] = {n: not there[n].all() for n in shape.column}
     short: dict[int, Mask] = {}
     holes: dict[int, bool] = {}
@@ -137,7 +137,7 @@ def _part(
         else:
             parts.append((_part(shape, n, z, holes, short, guards), path))
     columns = [c for c, _ in leaves]
-    f = np.ascontiguousarray(z[:, columns].T) if columns else np.empty((0, len(z)))
+    f = _rows(z, columns)
     there = None
     if not callable(mean):
         f = _transformed(f, mean)
@@ -150,8 +150,12 @@ def _part(
 
 def _filled(form: Part, z: Array) -> Part:
     """The same parts with other scores."""
-    f = np.ascontiguousarray(z[:, form.leaves].T) if form.leaves else np.empty((0, len(z)))
+    f = _rows(z, form.leaves)
     return replace(form, f=f if callable(form.mean) else _transformed(f, form.mean), parts=[_filled(p, z) for p in form.parts])
+
+
+def _rows(z: Array, columns: list[int]) -> Array:
+    return z if columns == list(range(len(z))) else z[columns]
 
 
 def _transformed(f: Array, exponent: float) -> Array:
