@@ -15,7 +15,7 @@ import biaochi
 from biaochi.checks import FAMILIES, REGISTRIES
 from biaochi.cli import build
 from biaochi.files import READERS, tree
-from biaochi.files.project import SETTINGS
+from biaochi.files.settings import SETTINGS
 from biaochi.formula import FUNCTIONS
 from biaochi.method import Trait
 from biaochi.panel import COLUMNS, STATUSES

@@ -51,6 +51,7 @@ _HOME = {
     "Recipe": "recipe",
     "Reliability": "coherence",
     "Result": "result",
+    "PartRanks": "parts",
     "Robustness": "robustness",
     "Sampler": "reweigh",
     "Sensitivity": "sensitivity",
@@ -97,6 +98,7 @@ _HOME = {
     "regional": "drivers",
     "reliability": "coherence",
     "robustness": "robustness",
+    "robustness_in_parts": "parts",
     "run": "run",
     "save": "files.save",
     "sensitivity": "sensitivity",
@@ -151,6 +153,7 @@ if TYPE_CHECKING:
     from biaochi.multiple import Imputations, impute_many
     from biaochi.node import Node, Optimum
     from biaochi.panel import Panel
+    from biaochi.parts import PartRanks, robustness_in_parts
     from biaochi.period import Period
     from biaochi.ranks import Ranks
     from biaochi.reachable import Reachable, acceptability, reachable_ranks

@@ -14,6 +14,7 @@ from biaochi.errors import Problem, Text
 from biaochi.framework import Framework, Node
 from biaochi.method import Array, Method, Trait, is_number
 from biaochi.panel import Panel
+from biaochi.pooled import Pooled
 from biaochi.recipe import Recipe
 
 Mask = NDArray[np.bool_]
@@ -22,8 +23,8 @@ Mask = NDArray[np.bool_]
 class Job:
     """The three inputs with their labels in a fixed order, and what the steps write down on the way."""
 
-    def __init__(self, framework: Framework, panel: Panel, recipe: Recipe, rng: np.random.Generator | None = None) -> None:
-        self.framework, self.panel, self.recipe, self.rng = framework, panel, recipe, rng
+    def __init__(self, framework: Framework, panel: Panel, recipe: Recipe, rng: np.random.Generator | None = None, pooled: Pooled | None = None) -> None:
+        self.framework, self.panel, self.recipe, self.rng, self.pooled = framework, panel, recipe, rng, pooled
         self.indicators = tuple(sorted(framework.indicators, key=lambda n: n.code))
         shape = panel.values.shape[:2]
         self.marks = np.zeros((*shape, len(self.indicators)), np.uint8)
@@ -32,7 +33,7 @@ class Job:
 
     def reduced(self, framework: Framework) -> Job:
         """The same job on a smaller tree."""
-        out = Job(framework, self.panel, self.recipe, self.rng)
+        out = Job(framework, self.panel, self.recipe, self.rng, self.pooled)
         out.notices = self.notices
         return out
 

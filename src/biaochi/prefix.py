@@ -18,9 +18,11 @@ from biaochi.job import Job, Mask
 from biaochi.job import Tree as ScoreTree
 from biaochi.method import Array, Trait
 from biaochi.panel import Panel
+from biaochi.pooled import Pooled
 from biaochi.recipe import STEPS, Recipe
 from biaochi.run import aggregate, denominate, impute, normalise, screened, treat, weigh
 from biaochi.screening import screen_units
+from biaochi.steps import scale_key, step_key
 from biaochi.variation import DataDraws, Errors, ImputationDraws, Peers, Settings, Variation, laid
 
 T = TypeVar("T")
@@ -28,8 +30,6 @@ CACHE_BYTES = 128 * 2**20
 """How much of the shared steps is kept at a time; what is needed again after that is computed again."""
 BLOCKS_KEPT = 10
 """The same in blocks as large as the data, for large data: what two threads need at a time."""
-_SCREENING = ("min_share", "min_nonzero", "min_branch_share", "branch_level", "min_indicator_share", "min_indicator_nonzero",
-              "keep_indicators", "drop_indicators", "keep", "drop")  # fmt: skip
 
 
 class Shared:
@@ -104,7 +104,8 @@ Filled = tuple[Framework, Panel, Mask, Array, np.random.Generator | None, Mask]
 class Prefixes:
     """Data sets, recipes and scales of the replicates of one study."""
 
-    def __init__(self, framework: Framework, panel: Panel, recipe: Recipe, vary: Sequence[Variation], seed: int) -> None:
+    def __init__(self, framework: Framework, panel: Panel, recipe: Recipe, vary: Sequence[Variation], seed: int, pooled: Pooled | None = None) -> None:
+        self.pooled = pooled
         self.framework, self.panel, self.recipe, self.seed = framework, panel, recipe, seed
         self.settings = [v for v in vary if isinstance(v, Settings)]
         self.data = [(i, v) for i, v in enumerate(vary) if isinstance(v, DataDraws)]
@@ -134,8 +135,7 @@ class Prefixes:
 
     def key_of(self, choice: tuple[int, ...], draws: tuple[int, ...]) -> tuple[Hashable, ...]:
         """What combinations with the same scale share: the data, and what they decide step by step."""
-        recipe = self.recipe_of(choice)
-        return (draws, step_key(recipe, "impute"), step_key(recipe, "treat"), step_key(recipe, "normalise"))
+        return (draws, *scale_key(self.recipe_of(choice)))
 
     def filled(self, choice: tuple[int, ...], draws: tuple[int, ...]) -> Filled:
         """Data of a combination with gaps filled."""
@@ -157,9 +157,8 @@ class Prefixes:
         ranked = self.panel.counts & ~out[:, :n]
         return Scale(rows[:, :n], ranked, counts, rows, framework, panel)
 
-    @staticmethod
-    def _job(framework: Framework, panel: Panel, recipe: Recipe, rng: np.random.Generator | None, out: Mask) -> Job:
-        job = Job(framework, panel, recipe, rng)
+    def _job(self, framework: Framework, panel: Panel, recipe: Recipe, rng: np.random.Generator | None, out: Mask) -> Job:
+        job = Job(framework, panel, recipe, rng, self.pooled)
         job.screened = out
         return job
 
@@ -208,25 +207,6 @@ class Prefixes:
 
 def _screens_indicators(recipe: Recipe) -> bool:
     return bool(recipe.min_indicator_share or recipe.min_indicator_nonzero or recipe.drop_indicators)
-
-
-_BESIDE = {
-    "impute": _SCREENING,
-    "treat": ("treat_over",),
-    "normalise": ("range", "scale", "base", "constant"),
-    "weigh": ("weigh_period",),
-    "aggregate": ("nonpositive", "min_children", "scale", "range"),
-}
-"""Settings of the recipe that a step reads beside its own choices."""
-
-
-def step_key(recipe: Recipe, step: str) -> Hashable:
-    """What of a recipe a step depends on."""
-    kept: dict[str, Hashable] = recipe.__dict__.setdefault("_step_keys", {})
-    if step not in kept:
-        over = [(key, str(k), c[step]) for key in ("level", "node") for k, c in getattr(recipe, key).items() if step in c]
-        kept[step] = repr((getattr(recipe, step), sorted(over, key=repr), [getattr(recipe, s) for s in _BESIDE[step]]))
-    return kept[step]
 
 
 def with_errors(framework: Framework, panel: Panel, errors: Errors, rng: np.random.Generator) -> Panel:

@@ -19,6 +19,7 @@ from biaochi.kernels.aggregate import AGGREGATORS
 from biaochi.method import Array, Trait
 from biaochi.panel import Panel
 from biaochi.period import Period
+from biaochi.pooled import Pooled
 from biaochi.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Result:
     """What the reader must know: what was left out, filled or settled by a rule."""
     original: Framework | None = None
     """The framework as given, where indicators were screened out of it."""
+    pooled: Pooled | None = None
+    """What set a pooled scale, where the panel is one part of a larger data set."""
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:

@@ -16,19 +16,23 @@ from biaochi.files.project import Project, load
 from biaochi.framework import Framework, Node
 from biaochi.job import Batch, Job, Mask, Tree
 from biaochi.kernels import rank as ranking
-from biaochi.kernels.moments import counted, flat, highest, lowest, number, whole
+from biaochi.kernels.moments import counted, number, still_at, whole
 from biaochi.kernels.normalise import NORMALISERS
+from biaochi.kernels.summary import Summary, Wanted
 from biaochi.method import Array, Method, Trait
 from biaochi.orient import orient
 from biaochi.panel import Panel
 from biaochi.period import Period
+from biaochi.pooled import Pooled
 from biaochi.recipe import Recipe
 from biaochi.result import IMPUTED, TREATED, Result
 from biaochi.screening import screen_indicators, screen_units
 from biaochi.settle import mark_clipped, note_idle_posts, positive, settle_undefined, tell_lost
 
 
-def run(framework: Framework, panel: Panel, recipe: Recipe = Recipe(), *, rng: np.random.Generator | None = None) -> Result:
+def run(
+    framework: Framework, panel: Panel, recipe: Recipe = Recipe(), *, rng: np.random.Generator | None = None, pooled: Pooled | None = None
+) -> Result:  # fmt: skip
     """Compute scores and ranks of every node, unit and period.
 
     Parameters
@@ -38,6 +42,8 @@ def run(framework: Framework, panel: Panel, recipe: Recipe = Recipe(), *, rng: n
     rng : numpy.random.Generator, optional
         Draw what imputers that can draw fill in, instead of their best guess: one of the data sets of a
         multiple imputation (`impute_many` makes several).
+    pooled : Pooled, optional
+        What sets a pooled scale where the panel is one part of a larger data set (`robustness_in_parts`).
 
     Returns
     -------
@@ -52,15 +58,15 @@ def run(framework: Framework, panel: Panel, recipe: Recipe = Recipe(), *, rng: n
     """
     refuse(problems(framework, panel, recipe))
     try:
-        return _run(framework, panel, recipe, rng)
+        return _run(framework, panel, recipe, rng, pooled)
     except BadOption as e:  # what only a kernel can tell of its options
         fix = Text("Correct the option: docs/reference/methods.md says what it may be.", "请更正该选项：可取值见 docs/reference/methods.md。")
         raise BadInput([Problem("bad-option", e.text, fix, recipe.place)]) from e
 
 
-def _run(framework: Framework, panel: Panel, recipe: Recipe, rng: np.random.Generator | None) -> Result:
+def _run(framework: Framework, panel: Panel, recipe: Recipe, rng: np.random.Generator | None, pooled: Pooled | None) -> Result:
     """The steps in their order."""
-    job = Job(framework, panel, recipe, rng)
+    job = Job(framework, panel, recipe, rng, pooled)
     with np.errstate(all="ignore"):
         derived = derive(job)
         ratios = denominate(job, derived)
@@ -79,7 +85,7 @@ def _run(framework: Framework, panel: Panel, recipe: Recipe, rng: np.random.Gene
     stages = {"derived": derived, "denominated": ratios, "imputed": filled, "treated": tamed, "normalised": common}
     return Result(
         job.framework, panel, recipe, stages, tree.scores, ranks, tree.weights, tree.shares, counts,
-        screened=job.screened, marks=job.marks, notices=tuple(job.notices), original=framework,
+        screened=job.screened, marks=job.marks, notices=tuple(job.notices), original=framework, pooled=pooled,
     )  # fmt: skip
 
 
@@ -170,13 +176,19 @@ def treat(job: Job, x: Array, counts: Mask) -> Array:
 
 def normalise(job: Job, x: Array, counts: Mask) -> Array:
     """To a common scale, higher is better; what sets the scale is the recipe's choice."""
-    out, references = np.empty(x.shape), list[tuple[Batch, Array, bool]]()
+    out, references, wanted = np.empty(x.shape), list[tuple[Batch, Array | Summary, bool]](), False
     for batch in job.batches("normalise"):
-        z = _on_scale(job, batch, _columns(x, batch.columns), counts, references)
+        try:
+            z = _on_scale(job, batch, _columns(x, batch.columns), counts, references)
+        except Wanted:  # other parts must be asked first; the other batches ask in the same turn
+            wanted = True
+            continue
         if z.shape == out.shape:
             out = z
         else:
             out[..., batch.columns] = z
+    if wanted:
+        raise Wanted
     note_idle_posts(job)
     if np.isfinite(out.sum()) and whole(x):  # nothing is missing, and nothing beyond what numbers hold
         return out
@@ -186,18 +198,18 @@ def normalise(job: Job, x: Array, counts: Mask) -> Array:
         return out
     still = np.zeros((len(x), x.shape[-1]), bool)
     for batch, ref, rescaled in references:
-        still[:, batch.columns] |= (_no_spread(ref) & (number(ref) > 0) if rescaled else _no_spread(ref))[..., 0, :]
+        still[:, batch.columns] |= (still_at(ref) & (number(ref) > 0) if rescaled else still_at(ref))[..., 0, :]
     return settle_undefined(job, out, undefined, still, counts)
 
 
-def _on_scale(job: Job, batch: Batch, x: Array, counts: Mask, references: list[tuple[Batch, Array, bool]]) -> Array:
+def _on_scale(job: Job, batch: Batch, x: Array, counts: Mask, references: list[tuple[Batch, Array | Summary, bool]]) -> Array:
     """Indicators of one batch on their scale; what set it is added to the references."""
     nodes = [job.indicators[i] for i in batch.columns]
     v, turned = orient(x, nodes, batch)
     options = context.for_indicators(job, batch.method, nodes, turned, counts)
     if "at" in batch.method.needs:
         options["at"] = _unit_values(job, v, str(batch.options["unit"]))
-    ref = _reference(job, counted(v, counts))
+    ref = _reference(job, counted(v, counts), batch)
     z = batch.method.kernel(v, ref, **options)
     if Trait.IGNORES_REF not in batch.method.traits:
         references.append((batch, ref, False))
@@ -206,7 +218,7 @@ def _on_scale(job: Job, batch: Batch, x: Array, counts: Mask, references: list[t
     unit_interval = Trait.UNIT_INTERVAL in batch.method.traits
     onto = batch.options.get("range")
     if batch.options.get("rescale") or (onto and not unit_interval):
-        ref = _reference(job, counted(z, counts))
+        ref = _reference(job, counted(z, counts), batch, again=True)
         references.append((batch, ref, True))
         z = NORMALISERS["minmax"].kernel(z, ref)
         unit_interval = True
@@ -241,7 +253,7 @@ def weigh(job: Job, tree: Tree, parent: Node, counts: Mask) -> None:
     if not rows.any():
         what = Text(f"no unit counts in {job.recipe.weigh_period}, which is to set the weights.", f"{job.recipe.weigh_period} 没有可用于确定权重的单位。")
         refuse([Problem("no-weights", what, Text("Name another period under weigh_period.", "请在 weigh_period 中改用其他期。"), job.recipe.place)])
-    outcome = _outcome(job, options)[rows] if "outcome" in options else None
+    outcome = series_of(job, str(options["outcome"]), {})[rows] if "outcome" in options else None
     if options.get("among") == "indicators":
         leaves = [tree.at[n.code] for n in job.indicators]
         every = dict(zip(leaves, _weights(job, method, options, list(job.indicators), tree.scores[rows][:, leaves], outcome, parent), strict=True))
@@ -330,10 +342,6 @@ def _weights(job: Job, method: Method, options: dict[str, Any], children: list[N
     return np.asarray(method.kernel(z, **given))
 
 
-def _outcome(job: Job, options: dict[str, Any]) -> Array:
-    return series_of(job, str(options["outcome"]), {})
-
-
 def _combined(job: Job, method: Method, options: dict[str, Any], z: Array, weights: Array, counts: Mask, parent: Node) -> Array:
     """Scores of a parent; methods that compare units do so among those that count, by period or pooled."""
     given = {k: v for k, v in options.items() if k not in method.run_only}
@@ -380,14 +388,11 @@ def _count(job: Job, kind: str, cells: Mask, what: Text) -> None:
             job.note(kind, en, f"{node.name('zh')}（{node.code}）：{n} 个值{what.zh}{'（各期合计）' if several else ''}。")
 
 
-def _no_spread(ref: Array) -> Mask:
-    return np.asarray(flat(lowest(ref), highest(ref)) | (number(ref) < 2))
-
-
-def _reference(job: Job, v: Array) -> Array:
+def _reference(job: Job, v: Array, batch: Batch, *, again: bool = False) -> Array | Summary:
     match job.recipe.scale:
         case "pooled":
-            return v.reshape(1, -1, v.shape[-1])
+            here = v.reshape(1, -1, v.shape[-1])
+            return here if job.pooled is None else job.pooled.reference(job.recipe, batch.columns, again, here)
         case "base":
             return v[[job.panel.periods.index(Period.parse(str(job.recipe.base)))]]
     return v

@@ -16,11 +16,12 @@ from biaochi.framework import Framework
 from biaochi.kernels.rank import rank
 from biaochi.method import Array
 from biaochi.panel import Panel
-from biaochi.prefix import Prefixes, effects, step_key, with_errors
+from biaochi.prefix import Prefixes, effects, with_errors
 from biaochi.recipe import STEPS, Choice, Recipe
 from biaochi.result import Result
 from biaochi.reweigh import Weights
 from biaochi.run import run
+from biaochi.steps import step_key
 from biaochi.variation import DataDraws, Errors, ImputationDraws, Settings, Tree, Variation, laid, touches_nothing
 from biaochi.variation import named as with_names
 
@@ -68,7 +69,7 @@ class Plan:
         self.vary = tuple(with_names(vary))
         self.tree = Tree(self.framework)
         self.design = design
-        self.prefixes = Prefixes(self.framework, self.panel, self.recipe, self.vary, seed)
+        self.prefixes = Prefixes(self.framework, self.panel, self.recipe, self.vary, seed, result.pooled)
         check(self)
         self.dims = [v.dims(self.tree) for v in self.vary]
         self.ties = TIES[self.recipe.ties]
@@ -217,9 +218,9 @@ def replicate(plan: Plan, i: int) -> list[tuple[Array, Array]]:
     if any(isinstance(v, Weights) for v in plan.vary):
         _, base = plan.prefixes.weights(group.choice, group.draws)
         framework, dead = reweighted(plan, plan.varied(base, u)[:, 0])
-        made = run(framework, panel, with_given(recipe), rng=drawn)
+        made = run(framework, panel, with_given(recipe), rng=drawn, pooled=plan.result.pooled)
     else:
-        made = run(plan.framework, panel, recipe, rng=drawn)
+        made = run(plan.framework, panel, recipe, rng=drawn, pooled=plan.result.pooled)
     return [_seen(plan, made, t, dead) for t in plan.targets]
 
 

@@ -6,9 +6,10 @@ import importlib
 import os
 import pickle
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from biaochi.errors import BadOption, BiaochiError, MissingExtra, Text
 from biaochi.fingerprint import fingerprint
 from biaochi.kernels.whatif.engine import choose
+from biaochi.recipe import Recipe
 from biaochi.scenarios import Plan
 from biaochi.tally import Counted, merged
 from biaochi.work import Work
@@ -45,7 +47,7 @@ def packed(plan: Plan, **options: Any) -> tuple[str, bytes]:
     state = {
         "framework": r.original or r.framework, "recipe": r.recipe.to_dict(), "panel": plan.panel.bare(), "vary": plan.vary, "seed": plan.seed,
         "nodes": [plan.tree.nodes[t.node].code for t in plan.targets], "periods": [str(r.panel.periods[t.period]) for t in plan.targets],
-        "design": plan.design, "options": options,
+        "design": plan.design, "pooled": r.pooled, "options": options,
     }  # fmt: skip
     blob = pickle.dumps(state)
     return fingerprint({"plan": blob.hex()}), blob
@@ -54,14 +56,18 @@ def packed(plan: Plan, **options: Any) -> tuple[str, bytes]:
 _PLANS: OrderedDict[str, tuple[Plan, dict[str, Any]]] = OrderedDict()
 
 
+def as_sent(recipe: Mapping[str, Any]) -> Recipe:
+    """A recipe from what it was sent to a worker as: `Recipe.to_dict`."""
+    return Recipe.from_dict({k: v for k, v in recipe.items() if k != "biaochi.recipe"})
+
+
 def unpacked(token: str, blob: bytes) -> tuple[Plan, dict[str, Any]]:
     """A plan in a worker; the last ones are kept, so that what their replicates share is computed once."""
     if token not in _PLANS:
-        from biaochi.recipe import Recipe
         from biaochi.run import run
 
         s = pickle.loads(blob)
-        result = run(s["framework"], s["panel"], Recipe.from_dict({k: v for k, v in s["recipe"].items() if k != "biaochi.recipe"}))
+        result = run(s["framework"], s["panel"], as_sent(s["recipe"]), pooled=s["pooled"])
         nodes, periods = list(dict.fromkeys(s["nodes"])), list(dict.fromkeys(s["periods"]))
         plan = Plan(result, s["vary"], seed=s["seed"], nodes=nodes, periods=periods, design=s["design"])
         while len(_PLANS) > 1:
@@ -131,35 +137,77 @@ class Threads(Spread):
 class Handed(Spread):
     """Workers in other processes or on other machines, reached through an Executor that can be made anew."""
 
-    def __init__(self, plan: Plan, make: Callable[[], Executor], workers: int, broken: tuple[type[BaseException], ...], **kwargs: Any) -> None:
+    def __init__(self, plan: Plan, place: Place, **kwargs: Any) -> None:
         super().__init__(plan, **kwargs)
-        self.make, self.workers, self.broken = make, workers, broken
-        self.pool = make()
-        self.token, self.blob = packed(plan, cells=self.cells / max(workers, 1), engine=self.engine, **self.options)
+        self.calls, self.workers = Calls(place), place.workers
+        self.token, self.blob = packed(plan, cells=self.cells / max(place.workers, 1), engine=self.engine, **self.options)
 
     def count(self, ids: Ids, done: Callable[[int], None]) -> Counted:
-        waiting = dict(enumerate(slices(self.plan, ids, self.workers * TASKS_A_WORKER)))
+        parts = slices(self.plan, ids, self.workers * TASKS_A_WORKER)
         got: dict[int, Counted] = {}
+        for k, counted in self.calls.made(work, [(self.token, self.blob, part) for part in parts]):
+            got[k] = counted
+            done(len(parts[k]))
+        return merged([got[k] for k in sorted(got)])
+
+    def close(self) -> None:
+        self.calls.close()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where work can be done."""
+
+    make: Callable[[], Executor]
+    """Reaches the workers, once more when they were lost."""
+    workers: int
+    broken: tuple[type[BaseException], ...]
+    """What says that they were lost."""
+
+
+class Calls:
+    """Calls made at a place: again where their worker died, given back as they come."""
+
+    def __init__(self, place: Place) -> None:
+        self.place, self.pool = place, place.make()
+
+    def made(self, fn: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+        """Number and result of each call.
+
+        Raises
+        ------
+        LostWorkers
+            If workers died again and again.
+        """
+        left = set(range(len(arguments)))
         for _ in range(ATTEMPTS):
             try:
-                futures = {self.pool.submit(work, self.token, self.blob, part): k for k, part in waiting.items() if k not in got}
+                futures = {self.pool.submit(fn, *arguments[k]): k for k in sorted(left)}
                 for f in as_completed(futures):
-                    got[futures[f]] = f.result()
-                    done(len(waiting[futures[f]]))
-            except self.broken:
-                self.pool = self.make()
-            if len(got) == len(waiting):
-                return merged([got[k] for k in sorted(got)])
+                    got = f.result()
+                    left.discard(futures[f])
+                    yield futures.pop(f), got
+            except self.place.broken:
+                self.pool = self.place.make()
+            if not left:
+                return
         text = Text(
             f"workers died {ATTEMPTS} times before the work was done; is there enough memory?", f"工作进程 {ATTEMPTS} 次中途退出，计算未完成；内存是否足够？"
         )
         raise LostWorkers(text)
 
     def close(self) -> None:
+        """Let go of the workers."""
         self.pool.shutdown(cancel_futures=True)
 
 
 def spread(plan: Plan, *, workers: int | None, processes: bool, cluster: str | None, **kwargs: Any) -> Spread:
+    """The place asked for, for the replicates of a plan: see `place_of`."""
+    place = place_of(workers, processes=processes, cluster=cluster)
+    return Handed(plan, place, **kwargs) if processes or cluster is not None else Threads(plan, place.workers, **kwargs)
+
+
+def place_of(workers: int | None, *, processes: bool, cluster: str | None) -> Place:
     """The place asked for: threads by default, processes, or the cluster at an address.
 
     Raises
@@ -173,16 +221,16 @@ def spread(plan: Plan, *, workers: int | None, processes: bool, cluster: str | N
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise BadOption("workers", f"must be a whole number from 1 up; got {workers!r}.", f"应为不小于 1 的整数；得到 {workers!r}。")
     if cluster is not None:
-        return _on_cluster(plan, cluster, kwargs)
+        return _on_cluster(cluster)
     if processes:
         import multiprocessing
 
         context = multiprocessing.get_context("spawn")
-        return Handed(plan, partial(ProcessPoolExecutor, n, mp_context=context), n, (BrokenProcessPool,), **kwargs)
-    return Threads(plan, n, **kwargs)
+        return Place(partial(ProcessPoolExecutor, n, mp_context=context), n, (BrokenProcessPool,))
+    return Place(partial(ThreadPoolExecutor, n), n, ())
 
 
-def _on_cluster(plan: Plan, address: str, kwargs: dict[str, Any]) -> Spread:
+def _on_cluster(address: str) -> Place:
     try:
         parts = urlsplit(str(address))
         sound = parts.scheme in ("dask", "ray") and bool(parts.hostname) and bool(parts.port)
@@ -197,13 +245,11 @@ def _on_cluster(plan: Plan, address: str, kwargs: dict[str, Any]) -> Spread:
         from biaochi.clusters import dask_executor
 
         _library("distributed")
-        make, workers, broken = dask_executor(where)
-    else:
-        from biaochi.clusters import ray_executor
+        return Place(*dask_executor(where))
+    from biaochi.clusters import ray_executor
 
-        _library("ray")
-        make, workers, broken = ray_executor(where)
-    return Handed(plan, make, workers, broken, **kwargs)
+    _library("ray")
+    return Place(*ray_executor(where))
 
 
 def _library(name: str) -> Any:
@@ -213,4 +259,4 @@ def _library(name: str) -> Any:
         raise MissingExtra(name, "cluster") from None
 
 
-__all__: Sequence[str] = ("Handed", "LostWorkers", "Spread", "Threads", "cores", "slices", "spread", "work")
+__all__: Sequence[str] = ("Calls", "Handed", "LostWorkers", "Spread", "Threads", "cores", "place_of", "slices", "spread", "work")

@@ -21,10 +21,11 @@ from biaochi.errors import BadInput, BadOption
 from biaochi.kernels.rank import rounded
 from biaochi.kernels.whatif.score import Part, Shape, Weighted, score, shares, signature, weigh
 from biaochi.method import Array
-from biaochi.prefix import Scale, problem_of, step_key
+from biaochi.prefix import Scale, problem_of
 from biaochi.recipe import Recipe
 from biaochi.reweigh import Noise, Weights
 from biaochi.scenarios import Group, Plan, Target, replicate
+from biaochi.steps import step_key
 from biaochi.tally import Counted, Tally
 
 Ids = NDArray[np.int64]

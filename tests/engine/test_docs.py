@@ -13,7 +13,8 @@ import pytest
 import biaochi
 from biaochi.checks import REGISTRIES
 from biaochi.cli import build
-from biaochi.files.project import EXAMPLES, SETTINGS
+from biaochi.files.project import EXAMPLES
+from biaochi.files.settings import SETTINGS
 from biaochi.formula import FUNCTIONS
 from biaochi.recipe import Recipe
 

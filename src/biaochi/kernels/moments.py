@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from biaochi.kernels.summary import ROWS, Summary, limbs, summed
 from biaochi.method import Array
 
 Counts = NDArray[np.bool_] | None
@@ -31,43 +32,85 @@ def flat(low: Array, high: Array) -> NDArray[np.bool_]:
     return high - low <= 2.0**-50 * np.maximum(np.abs(low), np.abs(high))
 
 
-def lowest(x: Array) -> Array:
+def lowest(x: Array | Summary) -> Array:
     """Minimum over units, (..., 1, indicator)."""
-    low = x.min(axis=-2, keepdims=True)  # several times as fast as fmin, and NaN shows where it will not do
+    if isinstance(x, Summary):
+        return x.statistic("low")
+    low = _reduced(np.minimum, x)  # several times as fast as fmin, and NaN shows where it will not do
     return np.asarray(np.fmin.reduce(x, axis=-2, keepdims=True) if np.isnan(low).any() else low)
 
 
-def highest(x: Array) -> Array:
+def highest(x: Array | Summary) -> Array:
     """Maximum over units, (..., 1, indicator)."""
-    high = x.max(axis=-2, keepdims=True)
+    if isinstance(x, Summary):
+        return x.statistic("high")
+    high = _reduced(np.maximum, x)
     return np.asarray(np.fmax.reduce(x, axis=-2, keepdims=True) if np.isnan(high).any() else high)
 
 
-def total(x: Array) -> Array:
-    """Sum over units, (..., 1, indicator); 0 where nothing is there."""
+def _reduced(of: np.ufunc, x: Array) -> Array:
+    """A reduction over units; of many in long rows side by side, which is several times as fast."""
+    n, k = x.shape[-2], 64
+    if n < ROWS or x.size != n * x.shape[-1] or not x.flags.c_contiguous:
+        return np.asarray(of.reduce(x, axis=-2, keepdims=True))
+    flat_ = x.reshape(n, -1)
+    body = of.reduce(flat_[: n // k * k].reshape(n // k, -1), axis=0).reshape(k, -1)
+    return np.asarray(of.reduce(np.concatenate([body, flat_[n // k * k :]]), axis=0)).reshape(*x.shape[:-2], 1, x.shape[-1])
+
+
+def total(x: Array | Summary) -> Array:
+    """Sum over units, (..., 1, indicator); 0 where nothing is there.
+
+    Of many values it is taken in whole numbers, so that it has the same bits however they are cut into parts.
+    """
+    if isinstance(x, Summary):
+        return x.statistic("total")
+    if x.shape[-2] > ROWS:
+        return _exact(x, np.maximum(np.abs(lowest(x)), np.abs(highest(x))))
+    return _added(x)
+
+
+def _exact(x: Array, most: Array) -> Array:
+    most = np.nan_to_num(most, posinf=np.inf)
+    return summed(limbs(x, most), most) if np.isfinite(most).all() else _added(x)
+
+
+def _added(x: Array) -> Array:
     plain = x.sum(axis=-2, keepdims=True)
     return np.asarray(np.where(np.isnan(x), 0.0, x).sum(axis=-2, keepdims=True) if np.isnan(plain).any() else plain)
 
 
-def number(x: Array) -> Array:
+def number(x: Array | Summary) -> Array:
     """How many values are there, (..., 1, indicator)."""
+    if isinstance(x, Summary):
+        return x.statistic("number")
     if x.size and whole(x):
         return np.full((*x.shape[:-2], 1, x.shape[-1]), float(x.shape[-2]))
     return np.asarray((~np.isnan(x)).sum(axis=-2, keepdims=True), float)
 
 
-def mean(x: Array) -> Array:
+def still_at(x: Array | Summary) -> NDArray[np.bool_]:
+    """No spread, or fewer than 2 values, (..., 1, indicator)."""
+    return np.asarray(flat(lowest(x), highest(x)) | (number(x) < 2))
+
+
+def mean(x: Array | Summary) -> Array:
     """Mean over units, (..., 1, indicator)."""
     return ratio(total(x), number(x))
 
 
-def deviation(x: Array, ddof: int | Array = 1) -> Array:
+def deviation(x: Array | Summary, ddof: int | Array = 1) -> Array:
     """Standard deviation over units, (..., 1, indicator); 0 where there is no spread but for rounding."""
-    n = number(x)
-    off = x - ratio(total(x), n)
-    off *= off
-    spread = np.sqrt(ratio(total(off), np.maximum(n - np.asarray(ddof, float), 0.0)))
-    return np.where(flat(lowest(x), highest(x)), 0.0, spread)
+    n, low, high = number(x), lowest(x), highest(x)
+    if isinstance(x, Summary):
+        squares = x.statistic("squares")
+    elif x.shape[-2] > ROWS:
+        middle = ratio(_exact(x, np.maximum(np.abs(low), np.abs(high))), n)
+        squares = _exact(np.square(x - middle), np.maximum(np.square(low - middle), np.square(high - middle)))
+    else:
+        squares = _added(np.square(x - ratio(_added(x), n)))
+    spread = np.sqrt(ratio(squares, np.maximum(n - np.asarray(ddof, float), 0.0)))
+    return np.where(flat(low, high), 0.0, spread)
 
 
 def median(x: Array) -> Array:
