@@ -44,18 +44,29 @@ class Job:
     def batches(self, step: str) -> Iterator[Batch]:
         """Indicators that share a method and its options other than numbers; numbers become arrays."""
         groups: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
+        alike: dict[int, tuple[Any, dict[str, Any]]] = {}
+        """By level, what indicators without any choice of their own have."""
         for i, node in enumerate(self.indicators):
-            name, options = choice_of(self.framework, self.recipe, step, node)
-            method = REGISTRIES[step][name]
-            # indicators that are filled from one another must be seen by one call with the same numbers
-            alone = Trait.JOINT in method.traits
-            fixed = tuple(sorted(((k, v) for k, v in options.items() if alone or k in method.run_only or not is_number(v)), key=lambda o: o[0]))
-            groups.setdefault((name, fixed, tuple(sorted(options))), []).append((i, options))
+            own = node.overrides or node.goalposts or node.target is not None or node.code in self.recipe.node
+            level = self.framework.levels[node.code]
+            key, options = self._batch_of(step, node) if own or level not in alike else alike[level]
+            if not own:
+                alike[level] = key, options
+            groups.setdefault(key, []).append((i, options))
         for (name, fixed, keys), members in groups.items():
             options = dict(fixed)
             for key in set(keys) - options.keys():
                 options[key] = np.array([o[key] for _, o in members])
             yield Batch(REGISTRIES[step][name], [i for i, _ in members], options)
+
+    def _batch_of(self, step: str, node: Node) -> tuple[Any, dict[str, Any]]:
+        """What indicators of one batch have in common, and an indicator's options."""
+        name, options = choice_of(self.framework, self.recipe, step, node)
+        method = REGISTRIES[step][name]
+        # indicators that are filled from one another must be seen by one call with the same numbers
+        alone = Trait.JOINT in method.traits
+        fixed = tuple(sorted(((k, v) for k, v in options.items() if alone or k in method.run_only or not is_number(v)), key=lambda o: o[0]))
+        return (name, fixed, tuple(sorted(options))), options
 
 
 @dataclass(frozen=True)

@@ -146,11 +146,28 @@ class Ranks:
         with np.errstate(all="ignore"):
             shift = np.sqrt(np.maximum(squared / n - (t.moved / n) ** 2, 0.0) / n) / self._by
         out = {"mean": self.error_of_mean, "mean_shift": self._out(np.where(nominal > 0, shift, np.nan))}
-        for name, q in (("low", 0.05), ("median", 0.5), ("high", 0.95)):
-            off = 2 * np.sqrt(n * q * (1 - q))  # two errors either way: ranks come in steps, and one may lie within a step
-            ends = np.clip(np.stack([np.floor(n * q - off), np.ceil(n * q + off)], axis=1), 0, n[:, None] - 1).astype(np.int64)
-            got = self._placed(ends)
-            out[name] = self._out((got[:, 1] - got[:, 0]) / 4 / self._by)
+        return out | {name: self._out(self._error_of_quantile(q) / self._by) for name, q in (("low", 0.05), ("median", 0.5), ("high", 0.95))}
+
+    def _error_of_quantile(self, q: float) -> Array:
+        """Standard deviation of the order statistic at ``q``, where the counts are the distribution (Maritz and Jarrett, JASA 73 (1978) 194-196)."""
+        from scipy.special import bdtrc
+
+        t = self.tally
+        ranks = np.arange(t.hist.shape[1] - 1) * t.width + (t.width + 1) / 2
+        out = np.zeros(len(t.hist))
+        step = max(1, 2**20 // t.hist.shape[1])
+        for first in range(0, len(out), step):
+            rows = slice(first, first + step)
+            n = np.maximum(t.number[rows], 1)[:, None]
+            upto = np.cumsum(t.hist[rows, 1:], axis=1, dtype=np.int64) / n
+            place = np.floor((n - 1) * q)
+            near = (upto > 0) & (upto < 1) & (np.abs(upto - q) < 8 * np.sqrt(q * (1 - q) / n) + 2 / n)
+            below = np.where(upto >= 1, 1.0, np.where(near, 0.0, (upto > q) * 1.0))  # how probably the order statistic is at most each rank
+            at = np.nonzero(near)
+            below[at] = bdtrc(np.broadcast_to(place, upto.shape)[at], np.broadcast_to(n, upto.shape)[at], upto[at])
+            chance = np.diff(below, axis=1, prepend=0.0)
+            middle = chance @ ranks
+            out[rows] = np.sqrt(np.maximum(chance @ ranks**2 - middle**2, 0.0))
         return out
 
     @property

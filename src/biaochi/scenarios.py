@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaochi.checks import REGISTRIES, choice_of, panel_targets, recipe_problems
-from biaochi.errors import BadOption, refuse
+from biaochi.errors import BadOption, Text, UnknownName, refuse
 from biaochi.framework import Framework
 from biaochi.kernels.rank import rank
 from biaochi.method import Array
@@ -182,6 +182,15 @@ def replace_text(name: str, what: Any) -> Any:
     return type(what)(f"{name}: {what.en}", f"{name}：{what.zh}")
 
 
+def _check_codes(plan: Plan, v: Errors) -> None:
+    there = {"indicators": plan.panel.codes, "units": [u.code for u in plan.panel.units], "periods": [str(p) for p in plan.panel.periods]}
+    words = {"indicators": Text("series of the data", "数据中的序列"), "units": Text("unit", "单位"), "periods": Text("period", "期")}
+    for key, codes in there.items():
+        for c in getattr(v, key):
+            if c not in codes:
+                raise UnknownName(Text(f"{words[key].en} of {v.name}", f"{v.name} 的{words[key].zh}"), c, codes)
+
+
 def _check_data(plan: Plan, v: DataDraws) -> None:
     if isinstance(v, ImputationDraws):
         recipes = [plan.recipe, *(laid_alone(plan, s, k) for s in plan.prefixes.settings for k in range(len(s.alternatives)))]
@@ -191,6 +200,7 @@ def _check_data(plan: Plan, v: DataDraws) -> None:
         if not used & set(able) or not gaps:
             raise touches_nothing(v, f"it needs gaps and an imputer that draws ({', '.join(able)})", f"需要有缺口，且插补方法可抽取（{'、'.join(able)}）")
     elif isinstance(v, Errors):
+        _check_codes(plan, v)
         moved = with_errors(plan.framework, plan.panel, v, np.random.default_rng(0))
         same = (moved.values == plan.panel.values) | np.isnan(plan.panel.values)
         if same.all():

@@ -39,7 +39,7 @@ class Study:
                 "replicates", f"must be a whole number from 1 to 100,000,000; got {self.replicates!r}.", f"应为 1 至 1 亿的整数；得到 {self.replicates!r}。"
             )
         if not is_whole(self.seed, 0):
-            raise BadOption("seed", f"must be a whole number from 0 up; got {self.seed!r}.", f"应为不小于 0 的整数；得到 {self.seed!r}。")
+            raise BadOption("seed", f"must be a whole number from 0 to 2^63 - 1; got {self.seed!r}.", f"应为 0 至 2^63 - 1 的整数；得到 {self.seed!r}。")
 
     def to_dict(self) -> dict[str, Any]:
         """As written in a project file."""
@@ -95,6 +95,13 @@ def study_from(table: Any, place: Place = Place()) -> tuple[Study | None, list[P
 def _variation(table: Mapping[str, Any], place: Place, found: list[Problem]) -> Variation | None:
     kinds = [k for k in KINDS if KINDS[k] is not Sampler]
     what = table.get("what")
+    if what is None:
+        told = Text(
+            f"a table of robustness.vary has no key what; it must say one of {', '.join(kinds)}.",
+            f"robustness.vary 的一个表缺少键 what，应为 {'、'.join(kinds)} 之一。",
+        )
+        found.append(Problem("unknown-variation", told, _SEE, place))
+        return None
     if what not in kinds:
         found.append(Problem("unknown-variation", unknown(Text("what of robustness.vary", "robustness.vary 的 what"), what, kinds), _SEE, place))
         return None

@@ -59,6 +59,13 @@ def test_processes_give_the_same_bits(asem: biaochi.Result, alone: Robustness) -
     same(alone, study(asem, processes=True, workers=2))
 
 
+def test_failed_replicates_are_the_same_in_processes(asem: biaochi.Result) -> None:
+    vary = [Noise("weights"), Settings("method", ({}, {"normalise": "zscore"})), Settings("mean", ({}, {"aggregate": "geometric", "range": [1, 100]}))]
+    here = study(asem, n=400, vary=vary)
+    assert 60 < len(here.counted.failed) < 140
+    same(here, study(asem, n=400, vary=vary, processes=True, workers=2))
+
+
 def test_an_address_that_is_none_or_answers_not(asem: biaochi.Result) -> None:
     for address in ("127.0.0.1:8786", "spark://a:1", "dask://a", "dask://"):
         with pytest.raises(BadOption, match="must be dask://HOST:PORT"):

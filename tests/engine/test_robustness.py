@@ -48,14 +48,21 @@ def made(asem: biaochi.Result) -> biaochi.Robustness:
 
 
 @pytest.mark.parametrize(
+    ("key", "code", "told"),
+    [("indicators", "Index", "Index"), ("indicators", "Godos", "Did you mean"), ("units", "XXX", "XXX"), ("periods", "1999", "1999")],
+)
+def test_codes_that_are_not_in_the_data_are_told_with_those_that_are(asem: biaochi.Result, key: str, code: str, told: str) -> None:
+    with pytest.raises(UnknownName, match=told):
+        biaochi.robustness(asem, [Errors("errors", relative=0.1, **{key: (code,)})], replicates=10)
+
+
+@pytest.mark.parametrize(
     ("vary", "told"),
     [
         ([Noise("too deep", level=9)], "too deep touches nothing"),
         ([Settings("same", ({}, {"normalise": "minmax"}))], "same touches nothing"),
         ([Settings("twice", ({"normalise": "zscore"}, {"normalise": "zscore"}))], "twice touches nothing"),
         ([ImputationDraws("draws")], "draws touches nothing"),
-        ([Errors("errors", relative=0.1, units=("XXX",))], "errors touches nothing"),
-        ([Errors("none of the data", relative=0.1, indicators=("Index",))], "touches nothing"),
         ([], "needs something that varies"),
     ],
 )
@@ -170,6 +177,11 @@ def test_errors_of_monte_carlo_are_what_seeds_differ_by(asem: biaochi.Result) ->
         told = np.sqrt(np.mean([r.errors()[name] ** 2 for r in runs], axis=0))
         seen = np.std([getattr(r, figure) for r in runs], axis=0, ddof=1)
         assert 0.85 < np.median(seen[told > 0] / told[told > 0]) < 1.15
+    quantiles = np.stack([r.quantile(0.05, 0.5, 0.95) for r in runs])
+    for k, name in enumerate(("low", "median", "high")):
+        told = np.sqrt(np.mean([r.errors()[name] ** 2 for r in runs], axis=0))
+        seen = quantiles[:, k].std(axis=0, ddof=1)
+        assert 0.8 < np.sqrt((seen**2).sum() / (told**2).sum()) < 1.2, name  # over all units: a single one may lie on a step
 
 
 def test_ties_that_share_average_ranks(asem: biaochi.Result) -> None:

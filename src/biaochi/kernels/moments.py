@@ -70,9 +70,12 @@ def total(x: Array | Summary) -> Array:
     return _added(x)
 
 
-def _exact(x: Array, most: Array) -> Array:
+def _exact(x: Array, most: Array, about: Array | None = None) -> Array:
+    """Sum of values, or of squared differences, in whole numbers where all are finite."""
     most = np.nan_to_num(most, posinf=np.inf)
-    return summed(limbs(x, most), most) if np.isfinite(most).all() else _added(x)
+    if np.isfinite(most).all():
+        return summed(limbs(x, most, about), most)
+    return _added(x if about is None else np.square(x - about))
 
 
 def _added(x: Array) -> Array:
@@ -106,7 +109,7 @@ def deviation(x: Array | Summary, ddof: int | Array = 1) -> Array:
         squares = x.statistic("squares")
     elif x.shape[-2] > ROWS:
         middle = ratio(_exact(x, np.maximum(np.abs(low), np.abs(high))), n)
-        squares = _exact(np.square(x - middle), np.maximum(np.square(low - middle), np.square(high - middle)))
+        squares = _exact(x, np.maximum(np.square(low - middle), np.square(high - middle)), middle)
     else:
         squares = _added(np.square(x - ratio(_added(x), n)))
     spread = np.sqrt(ratio(squares, np.maximum(n - np.asarray(ddof, float), 0.0)))

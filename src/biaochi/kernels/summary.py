@@ -26,14 +26,16 @@ class Wanted(Exception):
     """A statistic that must be put together from all parts first."""
 
 
-def limbs(x: Array, most: Array) -> Limbs:
-    """Sums over units of values as two whole numbers each, (..., 1, indicator); NaN left out.
+def limbs(x: Array, most: Array, about: Array | None = None) -> Limbs:
+    """Sums over units of values, or of their squared differences, as two whole numbers each, (..., 1, indicator); NaN left out.
 
     Parameters
     ----------
     x : (..., unit, indicator)
     most : (..., 1, indicator)
         Largest absolute value of all that is ever added up, finite.
+    about : (..., 1, indicator), optional
+        What squared differences are taken to.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def limbs(x: Array, most: Array) -> Limbs:
     scale = _scale(most)
     upper, lower = (np.zeros(np.broadcast_shapes(most.shape, (*x.shape[:-2], 1, x.shape[-1])), np.int64) for _ in range(2))
     for first in range(0, x.shape[-2], TOGETHER):
-        b = x[..., first : first + TOGETHER, :] * scale
+        b = _block(x[..., first : first + TOGETHER, :], scale, about)
         whole = np.rint(b)
         told = whole.sum(axis=-2, keepdims=True)  # of whole numbers, exact
         if np.isnan(told).any():
@@ -55,6 +57,15 @@ def limbs(x: Array, most: Array) -> Limbs:
         upper += told.astype(np.int64)
         lower += np.rint(b, out=b).sum(axis=-2, keepdims=True).astype(np.int64)
     return upper, lower
+
+
+def _block(x: Array, scale: Array, about: Array | None) -> Array:
+    if about is None:
+        return x * scale
+    off = x - about
+    off *= off
+    off *= scale
+    return off
 
 
 def _scale(most: Array) -> Array:
@@ -90,8 +101,7 @@ class Summary:
             low, high = (f(here, axis=-2, keepdims=True, initial=e) for f, e in ((np.fmin.reduce, np.inf), (np.fmax.reduce, -np.inf)))
             self._ask("extent", {"low": low, "high": high, "number": (~np.isnan(here)).sum(axis=-2, keepdims=True), "rows": here.shape[-2]})
         elif name == "squares" and "total" in self._known:
-            off = here - self._known["mean"]
-            self._ask("squares", limbs(off * off, largest_square(self._known)))
+            self._ask("squares", limbs(here, largest_square(self._known), self._known["mean"]))
         else:
             self._ask("total", limbs(here, largest(self._known)))
         raise Wanted
