@@ -27,6 +27,8 @@ TESTS = [
 
 WHAT_IFS = ["tests/golden/test_robustness.py", "tests/engine/test_whatif.py", "tests/engine/test_robustness.py", "tests/engine/test_drivers.py"]
 """What faults in the loops of what-ifs are put to."""
+OTHERS = {"whatif": WHAT_IFS, "sobol": WHAT_IFS, "summary": ["tests/engine/test_parts.py"]}
+"""Tests for the faults of some files, by how their names begin; `TESTS` for all others."""
 
 FAULTS = [
     ("impute/column.py", "out[..., here, :] = fill(x[..., here, :], counts=inside)", "out[..., here, :] = fill(x, counts=counts)[..., here, :]", "a group takes the mean of all"),
@@ -40,9 +42,9 @@ FAULTS = [
     ("treat/transform.py", "0.01 * (high - low)", "0.1 * (high - low)", "another shift before the logarithm"),
     ("treat/transform.py", "total(logs) - number(inside) / 2.0", "total(logs) - number(inside)", "a wrong likelihood"),
     ("treat/scheme.py", "once if combine else x", "x if combine else once", "the second treatment takes the wrong input"),
-    ("moments.py", "number(x) - np.asarray(ddof, float)", "number(x)", "n in place of n - 1"),
+    ("moments.py", "n - np.asarray(ddof, float)", "number(x)", "n in place of n - 1"),
     ("moments.py", "low + (high - low) * (at - below)", "low", "another type of quantile"),
-    ("normalise/scale.py", "return ratio(x - average(ref), deviation(ref, ddof)) * sd + mean", "return ratio(x - average(x), deviation(ref, ddof)) * sd + mean", "the values centre themselves"),
+    ("normalise/scale.py", "return ratio(x - average(ref), deviation(ref, ddof), spend=True) * sd + mean", "return ratio(x - average(x), deviation(ref, ddof)) * sd + mean", "the values centre themselves"),
     ("normalise/ratio.py", "return np.where(np.asarray(signs) > 0, up, down)", "return up", "COINr's fraction of the maximum"),
     ("normalise/order.py", 'side="right"', 'side="left"', "a class begins one step late"),
     ("normalise/time.py", '"symmetric": (v + b) / 2', '"symmetric": v + b', "growth bounded by 100"),
@@ -78,6 +80,9 @@ FAULTS = [
     ("whatif/score.py", "there[parent] &= ~short[parent]", "pass", "a parent with too few children has a score"),
     ("whatif/score.py", "g[~v.own.any(axis=1)] = 1.0", "pass", "a branch without weight takes the score away"),
     ("whatif/score.py", "refused |= low.any(axis=1) & (w > 0)", "pass", "replicates that must be refused are counted"),
+    ("summary.py", "off *= off", "pass", "squares are no squares where data are in parts"),
+    ("summary.py", "np.fmax.reduce([p[\"high\"] for p in parts])", "parts[0][\"high\"]", "the first part alone sets the top of the scale"),
+    ("summary.py", "upper += told.astype(np.int64)", "upper = told.astype(np.int64)", "the last block alone is added up"),
     ("aggregate/electre.py", "strong = d > c", "strong = d > 1.0", "no veto"),
 ]  # fmt: skip
 
@@ -90,7 +95,7 @@ def survives(name: str, before: str, after: str) -> bool:
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(before, after), encoding="utf-8")
         env = {**os.environ, "PYTHONPATH": os.pathsep.join([room, str(ROOT)]), "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *(WHAT_IFS if name.startswith(("whatif", "sobol")) else TESTS)]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *next((t for n, t in OTHERS.items() if name.startswith(n)), TESTS)]
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
         if done.returncode and " failed" not in done.stdout and " error" not in done.stdout:
             raise SystemExit(done.stdout + done.stderr)
