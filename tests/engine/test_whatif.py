@@ -217,6 +217,28 @@ def test_scores_on_the_way_that_a_mean_cannot_take(engine: Any, rule: Any) -> No
             np.testing.assert_allclose(got.scores[0][:, k], wanted[k][0][0], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("top", ["arithmetic", "geometric", "harmonic"])
+def test_a_branch_that_loses_all_its_weight(engine: Any, top: str) -> None:
+    """Nothing is missing, and a branch with a mean of its own has no weight left in some replicates: the others carry on."""
+    rng = np.random.default_rng(5)
+    nodes = [Node("X", aggregate=Choice(top)), Node("A", parent="X", aggregate=Choice("power", (("exponent", 2.0),))), Node("B", parent="X"),
+             *(Node(f"{p.lower()}{k}", parent=p, weight=1 + k) for p in "AB" for k in (1, 2))]  # fmt: skip
+    panel = Panel.of({"unit": [f"u{i}" for i in range(12)], **{c: rng.random(12) for c in ("a1", "a2", "b1", "b2")}}, period="2024")
+    result = run(Framework(nodes), panel, Recipe(range=(1.0, 100.0)))
+    plan = Plan(result, [Noise("weights"), Drop("drop", mode="each", chance=0.6, indicators=("a1", "a2"))], nodes=["X", "A"])
+    ids = np.arange(40)
+    with ThreadPoolExecutor(2) as pool:
+        got = Work(plan, ids, engine, keep_scores=True).run(pool, 2)
+    assert got.scores is not None
+    gone = np.isnan(got.scores[1]).all(axis=0)
+    assert 5 < gone.sum() < 25
+    for k, wanted in enumerate(brute(plan, ids)):
+        for t, (scores, _) in enumerate(wanted):
+            np.testing.assert_allclose(got.scores[t][:, k], scores, rtol=1e-12)
+    assert not np.isnan(got.scores[0]).any()
+
+
 def test_keys_join_noise_and_keep_differences() -> None:
     a = np.array([[1.0, 1.0 + 2e-16, 1.0 - 1e-16, 0.5, 0.0, 0.0 + 1e-9]])
     k = keys(a)[0].astype(np.int64)
