@@ -15,7 +15,7 @@ from biaochi.errors import BadInput, BadOption, BiaochiError, Problem, Text, ref
 from biaochi.fingerprint import fingerprint
 from biaochi.framework import Framework
 from biaochi.kernels.summary import LEVELS, Wanted
-from biaochi.method import Array, Method, Trait
+from biaochi.method import Array, Method, Trait, is_number
 from biaochi.panel import Panel
 from biaochi.pooled import Found, Known, Pooled, put_together
 from biaochi.prefix import Prefixes
@@ -108,11 +108,13 @@ def robustness_in_parts(
         If a variation touches nothing, or an argument is out of its range.
     """
     study = as_study(vary, lambda: Study(()))
-    study = Study(study.vary, replicates=replicates or study.replicates, seed=study.seed if seed is None else seed)
+    study = Study(study.vary, replicates=study.replicates if replicates is None else replicates, seed=study.seed if seed is None else seed)
     if not isinstance(parts, Sequence) or not parts or not all(isinstance(p, Panel) or callable(p) for p in parts):
         raise BadOption(
             "parts", f"must be a list of panels, or of functions that load one; got {parts!r:.80}.", f"应为面板或其载入函数的列表；得到 {parts!r:.80}。"
         )
+    if not is_number(level) or not 0 < level < 1:
+        raise BadOption("level", f"must be a share between 0 and 1; got {level!r}.", f"应在 0 与 1 之间；得到 {level!r}。")
     recipes = Prefixes(framework, _none(framework), recipe, study.vary, study.seed)
     choices = list(itertools.product(*(range(len(s.alternatives)) for s in recipes.settings)))
     refuse(_looks_across(framework, [recipe, *map(recipes.recipe_of, choices)], study))

@@ -123,6 +123,10 @@ def test_parts_that_disagree() -> None:
             robustness_in_parts(FRAMEWORK, [month("2022"), month("2022"), Panel.of(columns("2023") | {"unit": [f"v{i}" for i in range(UNITS)]})], RECIPE, VARY)
         )
     assert "2022 are in more than one part" in str(e.value) and "parts 3 do not have the units" in str(e.value)
+    with pytest.raises(BadOption, match="replicates must be a whole number from 1"):
+        list(robustness_in_parts(FRAMEWORK, [month("2022")], RECIPE, VARY, replicates=0))
+    with pytest.raises(BadOption, match="level must be a share"):
+        list(robustness_in_parts(FRAMEWORK, [month("2022")], RECIPE, VARY, level=3))
     with pytest.raises(BadOption, match="list of panels"):
         list(robustness_in_parts(FRAMEWORK, [], RECIPE, VARY))
     with pytest.raises(BadOption, match="must load panels"):
