@@ -38,7 +38,7 @@ LARGE_BYTES = 16 * 2**20
 """Data from which scales are begun as tasks of their own, apart from what is made of them."""
 UNITS_TURNED = 1024
 """Units whose ranks are put in order at a time, so that no second copy of all is needed."""
-BUFFER_BYTES = 48 * 2**20
+BUFFER_BYTES = 24 * 2**20
 """Ranks held before they are counted."""
 
 
