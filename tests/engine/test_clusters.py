@@ -17,6 +17,7 @@ import pytest
 
 import biaochi
 from biaochi import BadOption, Drop, Noise, Robustness, Settings
+from tests.engine.test_parts import FRAMEWORK, PERIODS, RECIPE, month
 
 pytestmark = pytest.mark.extras
 STUDY = [Noise("weights"), Drop("drop"), Settings("method", ({}, {"normalise": "zscore"}, {"impute": "median"}, {"treat": "none"}))]
@@ -139,6 +140,22 @@ def test_dask_gives_the_same_bits_also_when_a_worker_is_killed(asem: biaochi.Res
     same(wanted, got)
 
 
+PARTED: dict[str, Any] = {"replicates": 60, "seed": 3, "nodes": ["X"]}
+
+
+def parted(**where: Any) -> list[list[Any]]:
+    """Ranks of data in parts, under scales put together from all of them."""
+    vary = [Noise("weights"), Settings("scale", ({}, {"normalise": "zscore"}))]
+    made = biaochi.robustness_in_parts(FRAMEWORK, [month(p) for p in PERIODS], RECIPE, vary, **PARTED, **where)
+    return sorted([p.period, p.node, p.mean.tolist(), p.low.tolist(), p.high.tolist(), p.mean_shift.tolist()] for p in made)
+
+
+def test_parts_on_dask_give_the_same_bits(dask: Any) -> None:
+    wanted = parted(workers=1)
+    assert len(wanted) == len(PERIODS)
+    assert parted(cluster=dask[0]) == wanted
+
+
 @pytest.fixture(scope="module")
 def ray() -> Iterator[str]:
     """A node of its own with two workers, begun and stopped from the command line."""
@@ -160,9 +177,12 @@ def ray() -> Iterator[str]:
 CLIENT = """
 import json, os, signal, sys, threading, time
 import biaochi
-from tests.engine.test_clusters import LONG, study
+from tests.engine.test_clusters import LONG, parted, study
 asem = biaochi.evaluate("asem")
 address, kill = sys.argv[1], sys.argv[2] == "kill"
+if sys.argv[2] == "parts":
+    print(json.dumps({"parts": parted(cluster=address)}))
+    sys.exit()
 killed = []
 def killer():
     for _ in range(200):
@@ -204,3 +224,7 @@ def test_ray_gives_the_same_bits_also_when_a_worker_is_killed(asem: biaochi.Resu
     assert got["made"] == json.loads(json.dumps(wanted.to_dict()))
     assert got["shift"] == wanted.counted.shift.tolist()
     assert got["hist"] == int((wanted.counted.tallies[0].hist.astype(np.int64) ** 2).sum())
+
+
+def test_parts_on_ray_give_the_same_bits(ray: str) -> None:
+    assert _by_ray(ray, "parts")["parts"] == parted(workers=1)
