@@ -18,9 +18,10 @@ from biaochi.job import Job, Mask
 from biaochi.job import Tree as ScoreTree
 from biaochi.method import Array, Trait
 from biaochi.panel import Panel
+from biaochi.parents import aggregate, weigh
 from biaochi.pooled import Pooled
 from biaochi.recipe import STEPS, Recipe
-from biaochi.run import aggregate, denominate, impute, normalise, screened, treat, weigh
+from biaochi.run import denominate, impute, normalise, screened, treat
 from biaochi.screening import screen_units
 from biaochi.steps import scale_key, step_key
 from biaochi.variation import DataDraws, Errors, ImputationDraws, Peers, Settings, Variation, laid

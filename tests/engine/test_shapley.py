@@ -68,8 +68,8 @@ def trees(draw: Any, most: int = 10) -> Branch:
     def grow(room: int, depth: int) -> Any:
         cuts = draw(st.lists(st.integers(1, max(1, room)), min_size=1, max_size=4)) if depth else [1] * min(room, 1)
         parts: list[Any] = []
-        for size in cuts:
-            size = min(size, room)
+        for cut in cuts:
+            size = min(cut, room)
             if size <= 0:
                 break
             parts.append(next(count) if size == 1 or depth == 1 else grow(size, depth - 1))
