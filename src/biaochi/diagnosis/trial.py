@@ -38,6 +38,16 @@ class Standing(NamedTuple):
     """(trial,) whether it changes what others have in the indicator, or is not known not to."""
 
 
+class After(NamedTuple):
+    """One trial in full."""
+
+    scores: Array
+    """(unit,) of the index."""
+    ranks: Array
+    z: Array
+    """(unit, indicator) scores of the indicators."""
+
+
 class Trials:
     """One period of a result and what it would be with other values after the denominators.
 
@@ -101,10 +111,11 @@ class Trials:
         r = self.result
         out = np.zeros(len(r.indicators), bool)
         for k, code in enumerate(r.indicators):
-            _, treated, method = self._methods(code)
+            filling, treated, method = self._methods(code)
             options = self._scales[k]
             stated = bool(method.posts) and all(options.get(p) is not None for p in method.posts)
-            plain = treated is REGISTRIES["treat"]["none"] and not np.isnan(self.x[~r.screened[self.p], k]).any()
+            filled = filling is not REGISTRIES["impute"]["none"] and bool(np.isnan(self.x[~r.screened[self.p], k]).any())
+            plain = treated is REGISTRIES["treat"]["none"] and not filled
             out[k] = plain and not options.get("rescale") and (stated or Trait.IGNORES_REF in method.traits)
         return out & self.given & self.local
 
@@ -183,6 +194,18 @@ class Trials:
                 made = score(job, ratios)
             scores[k : k + step], ranks[k : k + step] = made.tree.scores[at, :, 0], made.ranks[at, :, 0]
         return scores, ranks
+
+    def retake(self, x: Array) -> After:
+        """Scores, ranks and indicator scores for other values of the period, (unit, indicator)."""
+        r = self.result
+        if self.local:
+            job, ratios, at = self._job(None, (r.panel.periods[self.p],), r.panel.units), x[None].copy(), 0
+        else:
+            job, ratios, at = Job(r.framework, r.panel, r.recipe), r.stages["denominated"].copy(), self.p
+            ratios[at] = x
+        with np.errstate(all="ignore"):
+            made = score(job, ratios)
+        return After(made.tree.scores[at, :, 0], made.ranks[at, :, 0], made.stages["normalised"][at])
 
     def stand(self, units: Places, columns: Places, values: Array) -> Standing:
         """How units would stand, each with another value in one indicator."""
