@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaochi.diagnosis.combine import cheapest, task_of
+from biaochi.diagnosis.combine import cheapest
 from biaochi.diagnosis.costs import UNITS, Costs, costs
 from biaochi.diagnosis.ladder import ladder
 from biaochi.diagnosis.least import Aim, Places, aim, bounds, least, needed
 from biaochi.diagnosis.peers import Peers, peer_mask
 from biaochi.diagnosis.survive import Chances, chances
+from biaochi.diagnosis.task import task_of
 from biaochi.diagnosis.trial import Trials
 from biaochi.errors import Text
 from biaochi.kernels.shapley import shapley
