@@ -12,8 +12,8 @@ from biaochi.diagnosis.task import CLOSE, Found, Task, better, repaired, with_on
 from biaochi.method import Array
 
 BOXES = 1500
-EXCHANGES = 3
-"""Exchanges that pay followed to their end at a time."""
+EXCHANGES = 60
+"""Exchanges followed to their end."""
 
 
 def cheapest(task: Task) -> Found | None:
@@ -61,8 +61,8 @@ def _search(task: Task, *, certain: bool) -> Found | None:
 
 def _exchanged(task: Task, found: Found) -> Found:
     """Spend a little more on one indicator and as much less on another as that allows, as long as it pays."""
-    share = 0.3
-    while share > 1e-4:
+    share, left = 0.3, EXCHANGES
+    while share > 1e-3 and left > 0:
         spent = np.abs(found.values[task.columns] - task.start) * task.price
         pairs = [(i, j) for j in np.flatnonzero(spent > 0) for i in range(len(spent)) if i != j and spent[i] < task.full[i]]
         if not pairs:
@@ -72,7 +72,8 @@ def _exchanged(task: Task, found: Found) -> Found:
         for row, (i, j) in enumerate(pairs):
             more[row, i] = min(spent[i] + share * found.cost, task.full[i])
             less[row] = with_one(more[row], int(j), max(spent[j] - (more[row, i] - spent[i]) * (1 + 1e-6), 0.0))
-        made = [repaired(task, more[row], 0.0) for row in np.flatnonzero(task.reach(task.at(less)))[:EXCHANGES]]
+        made = [repaired(task, more[row], 0.0) for row in np.flatnonzero(task.reach(task.at(less)))[: min(3, left)]]
+        left -= len(made)
         best = min((m for m in made if m is not None), key=lambda m: m.cost, default=found)
-        found, share = (best, share) if best.cost < found.cost * (1 - 1e-7) else (found, share / 2)
+        found, share = (best, share) if best.cost < found.cost * (1 - 1e-5) else (found, share / 2)
     return found
