@@ -97,7 +97,7 @@ def compare(
                "rank_first": or_none(a[1][i]), "rank_second": or_none(b[1][i]), "shift": or_none(a[1][i] - b[1][i])}  # fmt: skip
         row |= {"because": {k: or_none(s[i]) for k, (s, _) in effects.items()}, "because_rank": {k: or_none(0.0 - r[i]) for k, (_, r) in effects.items()}}
         rows.append(row)
-    choices = [{"choice": k, "label": _label(k), **_sizes(s, "score"), **_sizes(r, "rank"), "changes": details.get(k, [])} for k, (s, r) in effects.items()]
+    choices = [{"choice": k, "label": label_of(k), **_sizes(s, "score"), **_sizes(r, "rank"), "changes": details.get(k, [])} for k, (s, r) in effects.items()]
     name = first.nodes[first.node_at(code)].code
     only = [tuple(sorted({u.code for u in x.panel.units} - set(common))) for x in (first, second)]
     return Comparison(
@@ -136,7 +136,8 @@ def _of(result: Result, p: int, code: str | None, units: Sequence[str]) -> tuple
     return result.scores[p, at, n], result.ranks[p, at, n]
 
 
-def _label(choice: str) -> Text:
+def label_of(choice: str) -> Text:
+    """What a choice, or choices that count as one, are called."""
     parts = [LABELS.get(part, Text(f"recipe: {part}", f"方案：{part}")) for part in choice.split(" + ")]
     more = len(parts) - 3
     rest = Text(f" and {more} more", f"等 {len(parts)} 项") if more > 0 else Text("", "")
@@ -187,7 +188,7 @@ def _attributed(
     details |= {r["setting"]: [r] for r in settings}
     if first.panel.fingerprint != second.panel.fingerprint or first.panel.periods[at[0]] != second.panel.periods[at[1]]:
         details["data"] = []
-    blocks = _blocks(list(details), {r["setting"] for r in settings}, notices)
+    blocks = blocks_of(list(details), {r["setting"] for r in settings}, notices)
     if words and not blocks:
         notices.append(Text("The frameworks differ in words only.", "两个指标体系仅名称或说明不同。"))
     runs: dict[Chosen, tuple[Array, Array] | None] = {}
@@ -197,16 +198,17 @@ def _attributed(
             runs[taken] = _mixed_run(first, second, frames, taken, code, units, at)
         return runs[taken]
 
-    blocks = _separable(blocks, value, notices)
-    effects = _shapley(blocks, value)
-    return effects, {_name(block): [row for part in sorted(block) for row in details[part]] for block in blocks}
+    blocks = separable(blocks, value, notices)
+    effects = mean_effects(blocks, value)
+    return effects, {name_of(block): [row for part in sorted(block) for row in details[part]] for block in blocks}
 
 
-def _name(block: Chosen) -> str:
+def name_of(block: Chosen) -> str:
+    """The name of choices that count as one."""
     return " + ".join(sorted(block))
 
 
-def _blocks(parts: list[str], settings: set[str], notices: list[Text]) -> list[Chosen]:
+def blocks_of(parts: list[str], settings: set[str], notices: list[Text]) -> list[Chosen]:
     """The choices told apart: each by itself, where there are not too many."""
     blocks = [frozenset([p]) for p in parts]
     for group, en, zh in ((settings, "settings of the recipe", "方案各项设置"), (set(parts) - settings - {"data"}, "parts of the framework", "指标体系各部分")):
@@ -235,7 +237,7 @@ def _coalitions(blocks: list[Chosen]) -> list[Chosen]:
     return [frozenset[str]().union(*some) for k in range(len(blocks) + 1) for some in combinations(blocks, k)]
 
 
-def _separable(blocks: list[Chosen], value: Value, notices: list[Text]) -> list[Chosen]:
+def separable(blocks: list[Chosen], value: Value, notices: list[Text]) -> list[Chosen]:
     """Blocks merged until every combination can be run: choices that only work together are one choice."""
     while len(blocks) > 1:
         failed = [c for c in _coalitions(blocks) if value(c) is None]
@@ -244,12 +246,12 @@ def _separable(blocks: list[Chosen], value: Value, notices: list[Text]) -> list[
         cost = {(i, j): sum((blocks[i] <= c) != (blocks[j] <= c) for c in failed) for i, j in combinations(range(len(blocks)), 2)}
         i, j = max(cost, key=lambda k: (cost[k], -k[0], -k[1]))
         joined = blocks[i] | blocks[j]
-        notices.append(Text(f"{_label(_name(joined)).en} cannot be run apart and count as one.", f"{_label(_name(joined)).zh}无法分开运行，合并计算。"))
+        notices.append(Text(f"{label_of(name_of(joined)).en} cannot be run apart and count as one.", f"{label_of(name_of(joined)).zh}无法分开运行，合并计算。"))
         blocks = [b for k, b in enumerate(blocks) if k not in (i, j)] + [joined]
     return blocks
 
 
-def _shapley(blocks: list[Chosen], value: Value) -> dict[str, tuple[Array, Array]]:
+def mean_effects(blocks: list[Chosen], value: Value) -> dict[str, tuple[Array, Array]]:
     """Mean effect of each block over all orders, on scores and on ranks."""
     n = len(blocks)
     out = {}
@@ -264,7 +266,7 @@ def _shapley(blocks: list[Chosen], value: Value) -> dict[str, tuple[Array, Array
                 if before is not None and after is not None:
                     total.append(share * np.array([after[0] - before[0], after[1] - before[1]]))
         summed = np.sum(total, axis=0)
-        out[_name(block)] = (summed[0], summed[1])
+        out[name_of(block)] = (summed[0], summed[1])
     return out
 
 

@@ -14,8 +14,8 @@ Peers = str | Sequence[str] | None
 """All units that count, a grouping (units of the same group), or codes of units."""
 
 
-def peer_mask(result: Result, peers: Peers = None) -> NDArray[np.bool_]:
-    """(unit, unit): whether the second is a peer of the first, itself included.
+def peer_mask(result: Result, peers: Peers = None, *, itself: bool = True) -> NDArray[np.bool_]:
+    """(unit, unit): whether the second is a peer of the first; with ``itself``, also where it is not named.
 
     Raises
     ------
@@ -33,4 +33,4 @@ def peer_mask(result: Result, peers: Peers = None) -> NDArray[np.bool_]:
         raise BadOption("peers", f"must be a grouping or two units or more; got {peers!r}.", f"同类应为一个分组名，或至少两个单位；得到 {peers!r}。")
     inside = np.zeros(n, bool)
     inside[named] = True
-    return np.broadcast_to(inside, (n, n)) | np.eye(n, dtype=bool)
+    return np.broadcast_to(inside, (n, n)) | (np.eye(n, dtype=bool) if itself else False)
