@@ -255,7 +255,7 @@ class _Look:
         y: Any = np.where(positive, np.log(np.where(positive, np.maximum(self.x, 0.0), 1.0) + np.where(self.counted, 0.5, 1e-9)), self.x)
         y = np.asarray(np.where(positive & ~self.counted & (self.x <= 0), np.nan, y))
         noise = np.where(self.counted, 1 / np.sqrt(np.maximum(np.nan_to_num(self.x), 0.0) + 1.0), 0.0)
-        changed = ~np.isnan(self.before).all(axis=0)
+        changed = np.asarray(~np.isnan(self.before).all(axis=0))
         if changed.any():
             then = np.where(positive, np.log(np.maximum(self.before, 0.0) + np.where(self.counted, 0.5, 1e-9)), self.before)
             y, noise = np.asarray(np.where(changed, y - then, np.nan)), noise * np.sqrt(2)
