@@ -11,6 +11,8 @@ from typing import NoReturn
 import click
 
 from biaochi import __version__
+from biaochi.cli_diagnose import Asked as Diagnose
+from biaochi.cli_diagnose import diagnose_project
 from biaochi.cli_words import in_chinese, usage_message
 from biaochi.cli_work import (
     BAD_INPUT,
@@ -180,6 +182,24 @@ def robustness(
     from biaochi.cli_study import Asked, study_project
 
     return study_project(Asked(project, replicates, seed, until, nodes, period, samples, workers, processes, cluster, fresh, out, no_files, as_json), lang)
+
+
+@cli.command()
+@click.argument("project", metavar="PROJECT")
+@click.option("--unit", "units", multiple=True, metavar="U", help="A unit to tell everything of, by its code; may be given several times. All by default.")
+@click.option("--against", default="best", metavar="REFERENCE", help="best, leader, mean, median, target, past, a unit or a period; best by default.")
+@click.option("--peers", metavar="PEERS", help="A grouping, or units with commas between: whom units are compared with. All by default.")
+@period_option
+@out_option
+@no_files_option
+@json_option
+@lang_option
+@click.pass_obj
+def diagnose(
+    lang: Lang, project: str, units: tuple[str, ...], against: str, peers: str | None, period: str | None, out: Path | None, no_files: bool, as_json: bool
+) -> None:
+    """Diagnose units: shortfalls, weak points, openings, levers and history."""
+    diagnose_project(Diagnose(project, units, against, peers, period, out, no_files, as_json), lang)
 
 
 @cli.command()

@@ -70,6 +70,11 @@ class Gaps:
             return none
         return np.asarray(none | ~((self.low > 0) | (self.high < 0)))
 
+    @property
+    def what(self) -> str:
+        """The reference as it was asked for; of the own past, the period."""
+        return "" if self._again is None else self._again[2]
+
     def at(self, unit: str) -> int:
         """Place of a unit in the arrays."""
         if unit not in self.units:

@@ -10,6 +10,7 @@ import biaochi
 from biaochi.chained import Chained
 from biaochi.checks import FAMILIES, REGISTRIES
 from biaochi.compare import Comparison
+from biaochi.diagnosis.diagnose import Diagnoses, Diagnosis
 from biaochi.errors import Lang, Text, UnknownName
 from biaochi.files.project import Project
 from biaochi.method import Method
@@ -58,6 +59,22 @@ def robustness_document(project: Project, robust: Robustness, found: Sensitivity
         ],
         "sensitivity": None if found is None else found.to_dict(),
         "notices": [n.what.to(lang) for n in robust.notices],
+        "files": [str(p) for p in written],
+    }
+
+
+def diagnose_document(project: Project, made: Diagnoses, found: list[Diagnosis], written: list[Path], lang: Lang) -> dict[str, Any]:
+    """What ``biaochi diagnose --json`` prints."""
+    return {
+        "schema": "biaochi.diagnose/1",
+        "biaochi": biaochi.__version__,
+        "project": project.name,
+        "notice": project.notice.to(lang) or None,
+        "fingerprints": {**made.result.fingerprints, "study": made.study.fingerprint},
+        "period": str(made.result.panel.periods[made.p]),
+        "reference": made.against.what,
+        "replicates": made.against.replicates,
+        "units": [d.to_dict(lang) for d in found],
         "files": [str(p) for p in written],
     }
 

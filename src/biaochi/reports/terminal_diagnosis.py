@@ -1,0 +1,68 @@
+"""Diagnoses in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.text import Text as Line
+
+from biaochi.diagnosis.diagnose import Diagnoses, Diagnosis
+from biaochi.errors import Lang, Text
+from biaochi.files.project import Project
+from biaochi.reports.diagnosis import Told, Words
+from biaochi.reports.terminal import console
+
+
+def print_diagnoses(project: Project, made: Diagnoses, found: list[Diagnosis], written: list[Path], lang: Lang, *, full: bool) -> None:
+    """Units asked for in full; else the first line of each column a unit."""
+    out = console()
+    out.print(Line(project.title.to(lang), style="bold"))
+    if project.notice.to(lang):
+        out.print(Line(project.notice.to(lang), style="yellow"), soft_wrap=True)
+    words = Words(made, lang)
+    for d in found:
+        told = words.told(d)
+        out.print()
+        placed = Text(f"rank {told.rank}, {told.score} points", f"第 {told.rank} 位，{told.score} 分").to(lang)
+        out.print(Line(f"{told.name} ({told.unit})  ", style="bold") + Line(placed, style="cyan"))
+        for s in told.lead if full else told.lead[:1]:
+            out.print(Line(s), soft_wrap=True)
+        _columns(out, told, full=full)
+        if full:
+            _rest(out, told, lang)
+    if not full:
+        out.print(
+            Line(
+                Text("\nbiaochi diagnose PROJECT --unit U tells everything about one unit.", "\nbiaochi diagnose PROJECT --unit U 列出一个单位的全部诊断。").to(
+                    lang
+                ),
+                style="dim",
+            )
+        )
+    for p in written:
+        out.print(Line(Text(f"written: {p}", f"已写出：{p}").to(lang), style="dim"), soft_wrap=True)
+
+
+def _columns(out: object, told: Told, *, full: bool) -> None:
+    for head, what, items, none in told.columns:
+        if full:
+            out.print(Line(f"\n{head}", style="bold") + Line(f"  {what}", style="dim"))  # type: ignore[attr-defined]
+        for item in items if full else items[:1]:
+            lead = "  " if full else f"  {head}: "
+            figure = f"  {item.figure}" if item.figure else ""
+            out.print(Line(f"{lead}{item.name}{figure}  ") + Line(item.words + (f"; {item.why}" if full and item.why else ""), style="dim"), soft_wrap=True)  # type: ignore[attr-defined]
+        if full and not items:
+            out.print(Line(f"  {none}"), soft_wrap=True)  # type: ignore[attr-defined]
+
+
+def _rest(out: object, told: Told, lang: Lang) -> None:
+    say = out.print  # type: ignore[attr-defined]
+    say(Line("\n" + Text("Best levers", "进位抓手").to(lang), style="bold"))
+    for item in told.levers:
+        say(Line(f"  {item.name}: {item.words}") + Line(f"; {item.why}" if item.why else "", style="dim"), soft_wrap=True)
+    say(Line(f"  {told.levers_note}", style="dim"), soft_wrap=True)
+    if told.combination:
+        say(Line(f"  {told.combination}"), soft_wrap=True)
+    say(Line("\n" + Text("Where it comes from and goes to", "来路与去向").to(lang), style="bold"))
+    for s in (*told.history, *told.others, *told.notices):
+        say(Line(f"  {s}"), soft_wrap=True)
