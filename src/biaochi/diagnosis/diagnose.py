@@ -116,10 +116,12 @@ class Diagnoses:
         low, high = self._span(u)
         shown = {k: tuple([f for f in found if f.kind == k]) for k in ("shortfall", "weak", "opening")}
         mended = {f.indicator for f in shown["shortfall"][:top]}
-        weak = tuple(sorted(shown["weak"], key=lambda f: f.indicator in mended))  # what is not named already comes first
+        weak = tuple(sorted(shown["weak"], key=lambda f: f.indicator in mended))[:top]  # what is not named already comes first
+        named = mended | {f.indicator for f in weak}
+        openings = tuple(sorted(shown["opening"], key=lambda f: f.indicator in named and "leads" not in f.reasons))[:top]
         return Diagnosis(
             unit, str(r.panel.periods[p]), float(score), or_none(r.ranks[p, u, 0]), int((~np.isnan(r.ranks[p, :, 0])).sum()), low, high, self.against.reference,
-            float(self.against.difference[self.against.at(unit)]), shown["shortfall"][:top], weak[:top], shown["opening"][:top], tuple(single),
+            float(self.against.difference[self.against.at(unit)]), shown["shortfall"][:top], weak, openings, tuple(single),
             both if both is not None and len(both.moves) > 1 else None, self.levers.cost_unit, tuple(self._history(u, mask[u])), self._moved(unit), self._ahead(u),
             tuple(self._neighbours(unit, top)), tuple(self._before(unit, top)), self.notices,
         )  # fmt: skip

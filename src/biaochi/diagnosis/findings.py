@@ -20,6 +20,8 @@ from biaochi.result import Result
 Kind = Literal["shortfall", "weak", "opening"]
 NEAR_TOP = 3
 """Of those that rose, so many are called the fastest."""
+EASY = 8
+"""Of the levers, so many are called easy."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ def _openings(
     )
     change = np.full(len(result.indicators), np.nan) if levers is None else levers.change[u]
     cost = change if levers is None else levers.cost[u]
-    easy = sorted((i for i in known if not np.isnan(change[i])), key=lambda i: (np.nan_to_num(cost[i], nan=np.inf), i))[:NEAR_TOP]
+    easy = sorted((i for i in known if not np.isnan(change[i])), key=lambda i: (np.nan_to_num(cost[i], nan=np.inf), i))[:EASY]
     out: list[int] = []
     for turn in range(len(known)):
         for some in (leads, easy, rises):
@@ -202,7 +204,7 @@ def _openings(
 
 WHY: dict[str, Text] = {
     "gap": Text("costs the most points", "失分最多"),
-    "median": Text("below the peers' median", "低于同类中位"),
+    "median": Text("worse than the peers' median", "劣于同类中位"),
     "rank": Text("lost places", "位次下降"),
     "slower": Text("fell while peers held", "增势落后于同类"),
     "leads": Text("leads its peers", "领先同类"),

@@ -37,8 +37,8 @@ def path(
     said = Text(f"Score of {labels[u]}; grey: its peers", f"{labels[u]}得分；灰色为同类单位").to(lang)
     mine = alt.Chart(alt.Data(values=[r for r in rows if r["own"]]))
     if len(periods) == 1:
-        return _alone(alt, base, mine, color, (title, said, note))
-    return _lines(alt, base, mine, periods, (title, said, note))
+        return _alone(alt, base, mine, color, (title or said, said if title else "", note))
+    return _lines(alt, base, mine, periods, (title or said, said if title else "", note))
 
 
 def _alone(alt: Any, base: Any, mine: Any, color: Any, told: tuple[str, str, str]) -> Any:

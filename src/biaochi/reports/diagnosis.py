@@ -55,6 +55,7 @@ class Words:
     def __init__(self, made: Diagnoses, lang: Lang) -> None:
         self.result: Result = made.result
         self.lang = lang
+        self.kind = made.levers.costs.kind
         self.labels = dict(zip((u.code for u in made.result.panel.units), made.result.panel.labels(lang), strict=True))
         scores = made.result.scores[made.p, :, 0]
         top = max((float(s) for s in scores if s == s), default=1.0)
@@ -67,7 +68,7 @@ class Words:
         """All that is said of a unit."""
         return Told(
             d.unit, self.labels[d.unit], "—" if d.rank is None else f"{d.rank:g}", self._points(d.score, signed=False), tuple(self._lead(d)), tuple(self._columns(d)),
-            tuple(self._lever(lever, d) for lever in d.levers), self._say(f"Effort in {d.cost_unit.en}.", f"所需努力的单位：{d.cost_unit.zh.strip('（）')}。") if d.levers else self._no_lever(d), self._combination(d),
+tuple(self._lever(lever, d) for lever in d.levers), "" if d.levers else self._no_lever(d), self._combination(d),
             tuple(self._history(d)), tuple(self._others(d)), tuple(n.to(self.lang) for n in d.notices),
         )  # fmt: skip
 
@@ -87,9 +88,18 @@ class Words:
     def _unit(self, code: str) -> str:
         """The unit of an indicator behind a value, where it is short."""
         unit = self.result.framework[code].unit or ""
-        if unit.strip() in ("%", "％"):
+        if unit.strip()[:1] in ("%", "％"):
             return " %"
+        words = unit.split()
+        chinese = [any("\u4e00" <= c <= "\u9fff" for c in w) for w in words]
+        if any(chinese) and not all(chinese):  # both languages: the one asked for
+            unit = " ".join(w for w, is_zh in zip(words, chinese, strict=True) if is_zh == (self.lang == "zh"))
         return f" {unit}" if 0 < len(unit) <= 8 else ""
+
+    def _onward(self, x: float) -> str:
+        """A step, rounded up to three digits, so that it does what it promises."""
+        digits = max(0, 2 - math.floor(math.log10(x))) if x > 0 else 2
+        return f"{math.ceil(x * 10**digits - 1e-9) / 10**digits:,.6g}"
 
     def _goal(self, move: Move) -> str:
         """A value to be reached, rounded onwards so that it does what it promises."""
@@ -131,7 +141,7 @@ class Words:
         ref = d.reference
         yield (self._say("Shortfalls", "短板"), self._say(f"cost the most points against {ref.en}", f"与{ref.zh}相比失分最多"), tuple(map(self._shortfall, d.shortfalls)),
                self._say("None: nothing lies clearly below the reference.", "没有明显低于参照的指标。"))  # fmt: skip
-        yield (self._say("Weak points", "弱项"), self._say("below the peers' median, or losing ground", "低于同类中位，或正在退步"), tuple(map(self._weak, d.weak)),
+        yield (self._say("Weak points", "弱项"), self._say("worse than the peers' median, or losing ground", "劣于同类中位，或正在退步"), tuple(map(self._weak, d.weak)),
                self._say("None beyond the uncertainty.", "在不确定范围之外没有弱项。"))  # fmt: skip
         yield (self._say("Openings", "先机"), self._say("leads, rises fastest, or little wins much", "领先、增速居前，或小幅提升即可进位"), tuple(map(self._opening, d.openings)),
                self._say("None beyond the uncertainty.", "在不确定范围之外没有明显的先机。"))  # fmt: skip
@@ -140,7 +150,10 @@ class Words:
         span = self._span(f)
         return Line(self._indicator(f.indicator), self._say(f"{self._value(f.value, f.indicator, unit=True)}; reference {self._value(f.reference, f.indicator, unit=True)}{self._placed(f).en}",
                                                          f"现值 {self._value(f.value, f.indicator, unit=True)}，参照 {self._value(f.reference, f.indicator, unit=True)}{self._placed(f).zh}"),
-                    span, self._points(f.points))  # fmt: skip
+                    span, self._lost(f))  # fmt: skip
+
+    def _lost(self, f: Finding) -> str:
+        return self._points(f.points) + self._say(" points", " 分")
 
     def _span(self, f: Finding) -> str:
         if f.low is None or f.high is None:
@@ -164,7 +177,7 @@ class Words:
         elif "slower" in f.reasons:
             moved = self._changed(f)
         figure = (
-            self._points(f.points)
+            self._lost(f)
             if "median" in f.reasons
             else f"{(f.rank_before or 0) - (f.rank or 0):+g}".replace("-", "−") + self._say(" places", " 位")
             if "rank" in f.reasons
@@ -190,11 +203,11 @@ class Words:
         if "leads" in f.reasons:
             more = self._changed(f) if "rises" in f.reasons else why(f, self.lang)
             return Line(name, self._say(f"rank 1 of {f.of}: {self._value(f.value, f.indicator, unit=True)}, median {self._value(f.reference, f.indicator, unit=True)}",
-                                       f"{f.of} 个单位中居首：现值 {self._value(f.value, f.indicator, unit=True)}，中位 {self._value(f.reference, f.indicator, unit=True)}"), more, self._points(f.points))  # fmt: skip
+                                       f"{f.of} 个单位中居首：现值 {self._value(f.value, f.indicator, unit=True)}，中位 {self._value(f.reference, f.indicator, unit=True)}"), more, self._lost(f))  # fmt: skip
         if "lever" in f.reasons and f.needed is not None:
-            step = self._value(abs(f.needed), f.indicator, unit=True)
+            step = self._onward(abs(f.needed)) + self._unit(f.indicator)
             verb = ("more", "提高") if f.needed > 0 else ("less", "降低")
-            return Line(name, self._say(f"{step} {verb[0]} wins a place (now {self._value(f.value, f.indicator, unit=True)})", f"{verb[1]} {step} 即可进位（现值 {self._value(f.value, f.indicator, unit=True)}）"), why(f, self.lang), self._say("+1 place", "进位"))  # fmt: skip
+            return Line(name, self._say(f"{step} {verb[0]} wins a place (now {self._value(f.value, f.indicator, unit=True)})", f"{verb[1]} {step} 即可进位（现值 {self._value(f.value, f.indicator, unit=True)}）"), self._placed(f).to(self.lang).strip("; ，"), self._say("+1 place", "进位"))  # fmt: skip
         return Line(name, self._changed(f), why(f, self.lang), "")
 
     # --- what would lift it -----------------------------------------------------------------------------------------------------
@@ -216,9 +229,19 @@ class Words:
 
     def _lever(self, lever: Lever, d: Diagnosis) -> Line:
         m = lever.moves[0]
-        effort = "" if lever.cost is None else self._say(f"effort {lever.cost:.2g}", f"需 {lever.cost:.2g}")
+        effort = self._effort(lever.cost)
         return Line(self._move(m), self._say(f"reaches rank {lever.rank:g}, {self._points(m.points)} points", f"可达第 {lever.rank:g} 位，{self._points(m.points)} 分"),
                     self._say("; ", "；").join(filter(None, (effort, self._chance(lever), self._displaced(lever)))))  # fmt: skip
+
+    def _effort(self, cost: float | None) -> str:
+        if cost is None:
+            return ""
+        if self.kind == "years":
+            time = Text(f"{cost * 12:.0f} months", f"{cost * 12:.0f} 个月") if cost < 2 else Text(f"{cost:.1f} years", f"{cost:.1f} 年")
+            return self._say(f"about {time.en} at the usual pace of peers", f"按同类通常的进步速度约需 {time.zh}")
+        if self.kind == "spreads":
+            return self._say(f"a step of {cost:.0%} of the gap between stronger and weaker peers", f"步幅约为同类强弱差距的 {cost:.0%}")
+        return self._say(f"cost {cost:,.4g}", f"成本 {cost:,.4g}")
 
     def _chance(self, lever: Lever) -> str:
         if lever.chances is None:
@@ -241,7 +264,8 @@ class Words:
         moves = [self._move(m) for m in c.moves[:4]]
         more = len(c.moves) - len(moves)
         tail = self._say(f" and {more} smaller changes", f"等 {len(c.moves)} 项") if more > 0 else ""
-        cost = "" if c.cost is None else self._say(f" (effort {c.cost:.2g})", f"（需 {c.cost:.2g}）")
+        effort = self._effort(c.cost)
+        cost = effort and self._say(f" ({effort})", f"（{effort}）")
         sure = self._say("; no combination costs less", "；已证明没有更省的组合") if c.cost and c.lowest_cost and c.lowest_cost >= c.cost * 0.999 else ""
         return self._say(f"The cheapest combination{cost}: ", f"最省的组合{cost}：") + self._say("; ", "；").join(moves) + tail + sure + self._say(".", "。")
 
@@ -287,7 +311,7 @@ class Words:
         held = f" Of {record['warned']} past warnings of a lost rank {record['came_true']} came true." if record["warned"] else ""
         held_zh = f"过去 {record['warned']} 次掉位预警中 {record['came_true']} 次应验。" if record["warned"] else ""
         warn = a["lose"] is not None and a["lose"] >= 0.5
-        yield self._say(f"{'Early warning: ' if warn else ''}next period {a_} points are expected ({low} to {high}, nine times in ten); chance to lose a place {a['lose'] or 0:.0%}, to gain one {a['gain'] or 0:.0%}.{held}",
+        yield self._say(f"{'Early warning: n' if warn else 'N'}ext period {a_} points are expected ({low} to {high}, nine times in ten); chance to lose a place {a['lose'] or 0:.0%}, to gain one {a['gain'] or 0:.0%}.{held}",
                        f"{'预警：' if warn else ''}下一期预计 {a_} 分（九成把握在 {low}–{high} 之间）；掉位的可能 {a['lose'] or 0:.0%}，进位的可能 {a['gain'] or 0:.0%}。{held_zh}")  # fmt: skip
         for w in a["misses"][:MOST]:
             yield self._say(

@@ -27,7 +27,7 @@ def print_diagnoses(project: Project, made: Diagnoses, found: list[Diagnosis], w
         out.print(Line(f"{told.name} ({told.unit})  ", style="bold") + Line(placed, style="cyan"))
         for s in told.lead if full else told.lead[:1]:
             out.print(Line(s), soft_wrap=True)
-        _columns(out, told, full=full)
+        _columns(out, told, lang, full=full)
         if full:
             _rest(out, told, lang)
     if not full:
@@ -43,14 +43,15 @@ def print_diagnoses(project: Project, made: Diagnoses, found: list[Diagnosis], w
         out.print(Line(Text(f"written: {p}", f"已写出：{p}").to(lang), style="dim"), soft_wrap=True)
 
 
-def _columns(out: object, told: Told, *, full: bool) -> None:
+def _columns(out: object, told: Told, lang: Lang, *, full: bool) -> None:
+    sep = Text("; ", "；").to(lang)
     for head, what, items, none in told.columns:
         if full:
             out.print(Line(f"\n{head}", style="bold") + Line(f"  {what}", style="dim"))  # type: ignore[attr-defined]
         for item in items if full else items[:1]:
             lead = "  " if full else f"  {head}: "
             figure = f"  {item.figure}" if item.figure else ""
-            out.print(Line(f"{lead}{item.name}{figure}  ") + Line(item.words + (f"; {item.why}" if full and item.why else ""), style="dim"), soft_wrap=True)  # type: ignore[attr-defined]
+            out.print(Line(f"{lead}{item.name}{figure}  ") + Line(item.words + (sep + item.why if full and item.why else ""), style="dim"), soft_wrap=True)  # type: ignore[attr-defined]
         if full and not items:
             out.print(Line(f"  {none}"), soft_wrap=True)  # type: ignore[attr-defined]
 
@@ -58,9 +59,11 @@ def _columns(out: object, told: Told, *, full: bool) -> None:
 def _rest(out: object, told: Told, lang: Lang) -> None:
     say = out.print  # type: ignore[attr-defined]
     say(Line("\n" + Text("Best levers", "进位抓手").to(lang), style="bold"))
+    colon = Text(": ", "：").to(lang)
     for item in told.levers:
-        say(Line(f"  {item.name}: {item.words}") + Line(f"; {item.why}" if item.why else "", style="dim"), soft_wrap=True)
-    say(Line(f"  {told.levers_note}", style="dim"), soft_wrap=True)
+        say(Line(f"  {item.name}{colon}{item.words}") + Line(Text("; ", "；").to(lang) + item.why if item.why else "", style="dim"), soft_wrap=True)
+    if told.levers_note:
+        say(Line(f"  {told.levers_note}"), soft_wrap=True)
     if told.combination:
         say(Line(f"  {told.combination}"), soft_wrap=True)
     say(Line("\n" + Text("Where it comes from and goes to", "来路与去向").to(lang), style="bold"))

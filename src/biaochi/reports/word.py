@@ -82,8 +82,6 @@ def _page(document: Any, told: Told, picture: bytes, lang: Lang) -> None:
         _table(document, items, none)
     _heading(document, Text("Best levers", "进位抓手").to(lang), "1F4E8C", "")
     _table(document, told.levers, told.levers_note)
-    if told.levers:
-        _small(document, told.levers_note)
     if told.combination:
         document.add_paragraph(told.combination)
     _heading(document, Text("Where it comes from and goes to", "来路与去向").to(lang), "1F4E8C", "")
