@@ -47,7 +47,12 @@ def diagnose_project(asked: Asked, lang: Lang) -> None:
         peers: Any = asked.peers.split(",") if asked.peers and "," in asked.peers else asked.peers
         tell("looking at shortfalls and levers", "分析短板与抓手")
         made = diagnose(
-            result, reference=asked.against, peers=peers, period=asked.period, study=project.study if project.study and project.study.vary else None
+            result,
+            list(asked.units) or None,
+            reference=asked.against,
+            peers=peers,
+            period=asked.period,
+            study=project.study if project.study and project.study.vary else None,
         )
         wanted = list(asked.units) or _first(result, made)
         found = []

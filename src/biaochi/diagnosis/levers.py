@@ -136,7 +136,7 @@ class Levers:
     def _told(self, u: int, goal: Text, values: Array, lowest: float | None) -> Lever:
         """A combination as it is told."""
         t = self.trials
-        moved = np.flatnonzero(values != t.x[u])
+        moved = np.flatnonzero((values != t.x[u]) & ~np.isnan(values))
         after = t.retake(_with(t.x, u, values))
         z = t.z[[u]].copy()
         z[0, moved] = after.z[u, moved]

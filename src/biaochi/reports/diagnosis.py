@@ -205,7 +205,8 @@ tuple(self._lever(lever, d) for lever in d.levers), "" if d.levers else self._no
             return Line(name, self._say(f"rank 1 of {f.of}: {self._value(f.value, f.indicator, unit=True)}, median {self._value(f.reference, f.indicator, unit=True)}",
                                        f"{f.of} 个单位中居首：现值 {self._value(f.value, f.indicator, unit=True)}，中位 {self._value(f.reference, f.indicator, unit=True)}"), more, self._lost(f))  # fmt: skip
         if "lever" in f.reasons and f.needed is not None:
-            step = self._onward(abs(f.needed)) + self._unit(f.indicator)
+            percent = self._unit(f.indicator) == " %"  # a change of a share is in points of it
+            step = self._onward(abs(f.needed)) + (self._say(" percentage points", " 个百分点") if percent else self._unit(f.indicator))
             verb = ("more", "提高") if f.needed > 0 else ("less", "降低")
             return Line(name, self._say(f"{step} {verb[0]} wins a place (now {self._value(f.value, f.indicator, unit=True)})", f"{verb[1]} {step} 即可进位（现值 {self._value(f.value, f.indicator, unit=True)}）"), self._placed(f).to(self.lang).strip("; ，"), self._say("+1 place", "进位"))  # fmt: skip
         return Line(name, self._changed(f), why(f, self.lang), "")

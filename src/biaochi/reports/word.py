@@ -76,7 +76,7 @@ def _page(document: Any, told: Told, picture: bytes, lang: Lang) -> None:
     document.add_heading(f"{told.name}  {placed}", 1)
     for s in told.lead:
         document.add_paragraph(s)
-    document.add_picture(BytesIO(picture), width=Cm(11))
+    document.add_picture(BytesIO(picture), width=Cm(8.5))
     for (head, what, items, none), colour in zip(told.columns, COLOURS, strict=True):
         _heading(document, head, colour, what)
         _table(document, items, none)
@@ -103,21 +103,26 @@ def _heading(document: Any, text: str, colour: str, what: str) -> None:
 
 def _table(document: Any, items: Any, none: str) -> None:
     from docx.enum.text import WD_ALIGN_PARAGRAPH
-    from docx.shared import Cm
+    from docx.shared import Cm, Pt
 
     if not items:
         document.add_paragraph(none)
         return
     table = document.add_table(rows=0, cols=2)
     table.autofit = False
+    for column, width in zip(table.columns, (14.2, 3.2), strict=True):
+        column.width = Cm(width)
     for line in items:
         cells = table.add_row().cells
-        cells[0].width, cells[1].width = Cm(15), Cm(2.4)
+        cells[0].width, cells[1].width = Cm(14.2), Cm(3.2)
         first = cells[0].paragraphs[0]
         first.add_run(line.name).bold = True
         first.add_run("  " + line.words)
         if line.why:
-            _grey(cells[0].add_paragraph(), line.why)
+            first.add_run("\n")
+            _grey(first, line.why)
+        for cell in cells:
+            cell.paragraphs[0].paragraph_format.space_after = Pt(2)
         cells[1].paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.RIGHT
         cells[1].paragraphs[0].add_run(line.figure).bold = True
 
