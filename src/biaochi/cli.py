@@ -12,7 +12,7 @@ import click
 
 from biaochi import __version__
 from biaochi.cli_diagnose import Asked as Diagnose
-from biaochi.cli_diagnose import diagnose_project
+from biaochi.cli_diagnose import diagnose_project, doubts_project
 from biaochi.cli_words import in_chinese, usage_message
 from biaochi.cli_work import (
     BAD_INPUT,
@@ -200,6 +200,20 @@ def diagnose(
 ) -> None:
     """Diagnose units: shortfalls, weak points, openings, levers and history."""
     diagnose_project(Diagnose(project, units, against, peers, period, out, no_files, as_json), lang)
+
+
+@cli.command()
+@click.argument("project", metavar="PROJECT")
+@click.option("--total", "totals", multiple=True, metavar="T=A+B", help="A series that is the sum of others; may be given several times.")
+@click.option("--group", metavar="GROUPING", help="Units of one group are neighbours.")
+@period_option
+@click.option("--top", type=click.IntRange(1), default=40, metavar="N", help="Doubts to show, 40 by default.")
+@json_option
+@lang_option
+@click.pass_obj
+def doubts(lang: Lang, project: str, totals: tuple[str, ...], group: str | None, period: str | None, top: int, as_json: bool) -> None:
+    """Figures worth a phone call: sums, copies, round numbers, digits, bunching, jumps."""
+    doubts_project(project, totals, group, period, top, as_json, lang)
 
 
 @cli.command()

@@ -1,4 +1,4 @@
-"""``biaochi diagnose``: where units stand, what to mend, strengthen and seize, and what would lift them."""
+"""``biaochi diagnose`` and ``biaochi doubts``: what units should mend, strengthen and seize, and which figures to ask about."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from biaochi.cli_work import print_json, progress
-from biaochi.errors import Lang, Text
+from biaochi.errors import BadOption, Lang, Text
 
 if TYPE_CHECKING:
     from biaochi.diagnosis.diagnose import Diagnoses, Diagnosis
@@ -110,3 +110,34 @@ def write_diagnoses(project: Project, made: Diagnoses, found: list[Diagnosis], f
     html.write_text(render("diagnosis.html.j2", zh=lang == "zh", title=title, notice=project.notice.to(lang), pages=pages, how=how), encoding="utf-8")
     write_word(word, title, project.notice.to(lang), pictures, how, lang)
     return [html, word]
+
+
+def doubts_project(source: str, totals: tuple[str, ...], group: str | None, period: str | None, top: int, as_json: bool, lang: Lang) -> None:
+    """``biaochi doubts``."""
+    from biaochi.diagnosis.doubts import doubts
+    from biaochi.files.project import load
+
+    project = load(source)
+    targets = {n.code: float(n.target) for n in project.framework.indicators if n.target is not None and n.code in project.panel.codes}
+    found = doubts(project.panel, totals=dict(map(_total, totals)), targets=targets, group=group, period=period)
+    if as_json:
+        from biaochi.reports.document import doubts_document
+
+        print_json(doubts_document(project, found, lang))
+        return
+    from biaochi.reports.terminal_diagnosis import print_doubts
+
+    print_doubts(project, found, top, lang)
+
+
+def _total(given: str) -> tuple[str, list[str]]:
+    """``T=A+B`` taken apart."""
+    total, _, parts = given.partition("=")
+    codes = [p.strip() for p in parts.split("+")]
+    if not total.strip() or len(codes) < 2 or not all(codes):
+        raise BadOption(
+            "total (--total)",
+            f"must read TOTAL=PART+PART, such as jobs=men+women; got {given!r}.",
+            f"应写作 合计=分项+分项，如 jobs=men+women；得到 {given!r}。",
+        )
+    return total.strip(), codes

@@ -69,6 +69,8 @@ def test_run_json_fits_its_schema_and_writes_nothing(tmp_path):
         ("check", ["check", "asem", "--json"]),
         ("explain", ["explain", "asem", "CHN", "--json"]),
         ("audit", ["audit", "asem", "--json"]),
+        ("diagnose", ["diagnose", "shanxi-cities", "--unit", "140200", "--json"]),
+        ("doubts", ["doubts", "china-counties", "--group", "province", "--json"]),
         ("robustness", ["robustness", "asem", "--replicates", "300", "--samples", "16", "--json"]),
         ("compare", ["compare", "desi-2022", "desi-2022", "--periods", "2021,2022", "--json"]),
         ("trends", ["trends", "desi-2022", "--json"]),

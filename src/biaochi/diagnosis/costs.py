@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from biaochi.errors import BadOption, Text, UnknownName
 from biaochi.framework import Optimum
+from biaochi.kernels import missing
 from biaochi.method import Array, is_number
 from biaochi.result import Result
 
@@ -70,8 +71,8 @@ def costs(result: Result, inside: NDArray[np.bool_], stated: Mapping[str, float]
         return Costs("years", np.array([1.0 / np.median(s) if s.size else np.nan for s in steps]), fastest)
     x = result.stages["denominated"][result.period_at()][inside & result.counts[result.period_at()]]
     with np.errstate(all="ignore"):
-        low, high = np.nanquantile(x, [0.25, 0.75], axis=0)
-        full = np.nanmax(x, axis=0) - np.nanmin(x, axis=0)
+        low, high = missing.quantile(x, [0.25, 0.75], axis=0)
+        full = np.fmax.reduce(x, axis=0, initial=np.nan) - np.fmin.reduce(x, axis=0, initial=np.nan)
         per = 1.0 / np.where(high > low, high - low, np.where(full > 0, full, np.nan))
     return Costs("spreads", per, fastest)
 

@@ -16,6 +16,7 @@ from biaochi.diagnosis.neighbours import nearest, went_before
 from biaochi.diagnosis.outlook import Outlook, outlook
 from biaochi.diagnosis.peers import Peers, peer_mask
 from biaochi.errors import BadOption, BiaochiError, Text
+from biaochi.kernels import missing
 from biaochi.method import Array, is_whole, or_none
 from biaochi.period import Period
 from biaochi.result import Result, takes_result
@@ -200,13 +201,13 @@ def _values(result: Result, p: int, u: int, against: Gaps, inside: Any) -> Array
         best = np.argmax(np.where(np.isnan(z) | np.isnan(x), -np.inf, z), axis=0)
         return np.asarray(x[best, np.arange(x.shape[1])])
     with np.errstate(all="ignore"):
-        return np.asarray(np.nanmean(some, axis=0) if what == "mean" else np.nanmedian(some, axis=0))
+        return np.asarray(missing.mean(some, axis=0) if what == "mean" else missing.median(some, axis=0))
 
 
 def _median(result: Result, p: int, inside: Any) -> Array:
     x = np.where((inside & result.counts[p])[:, None], result.stages["denominated"][p], np.nan)
     with np.errstate(all="ignore"):
-        return np.where(np.isnan(x).all(axis=0), np.nan, np.nanmedian(np.where(np.isnan(x).all(axis=0), 0.0, x), axis=0))
+        return np.where(np.isnan(x).all(axis=0), np.nan, missing.median(np.where(np.isnan(x).all(axis=0), 0.0, x), axis=0))
 
 
 @takes_result

@@ -13,6 +13,7 @@ from biaochi.diagnosis.costs import toward_better
 from biaochi.diagnosis.gaps import Gaps, scores_of
 from biaochi.diagnosis.levers import Levers
 from biaochi.errors import Lang, Text
+from biaochi.kernels import missing
 from biaochi.kernels.rank import rank
 from biaochi.method import Array, or_none
 from biaochi.result import Result
@@ -118,7 +119,7 @@ def _among(result: Result, out: Standing, inside: NDArray[np.bool_], units: list
     with np.errstate(all="ignore"):
         some = np.where(inside[:, None], out.change, np.nan)
         known = ~np.isnan(some).all(axis=0)
-        usual = np.where(known, np.nanmedian(np.where(known, some, 0.0), axis=0), np.nan)
+        usual = np.where(known, missing.median(np.where(known, some, 0.0), axis=0), np.nan)
     for u in units:
         out.rank[u], out.before[u], out.fastest[u], out.usual[u] = here[u], there[u], fast[u], usual
         out.of[u] = (~np.isnan(here)).sum(axis=0)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from biaochi.errors import BadOption
+from biaochi.kernels import missing
 from biaochi.method import Array, or_none
 from biaochi.period import Period
 from biaochi.result import Result, takes_result
@@ -73,9 +74,9 @@ def risers(
         a, b = result.ranks[p, u, 0], result.ranks[q, u, 0]
         if np.isnan(a) or np.isnan(b) or not known[u].any():
             continue
-        low, high = np.nanquantile(gained[u], [(1 - level) / 2, (1 + level) / 2])
+        low, high = missing.quantile(gained[u], [(1 - level) / 2, (1 + level) / 2])
         rows.append({"unit": unit.code, "rank_before": float(a), "rank_after": float(b), "places": float(a - b), "low": float(low), "high": float(high),
-                     "chance": float(np.nanmean(gained[u] > 0)), "tied": bool(low <= 0 <= high), "points": or_none(result.scores[q, u, 0] - result.scores[p, u, 0])})  # fmt: skip
+                     "chance": float(missing.mean(gained[u] > 0)), "tied": bool(low <= 0 <= high), "points": or_none(result.scores[q, u, 0] - result.scores[p, u, 0])})  # fmt: skip
     return sorted(rows, key=lambda r: (-r["places"], -r["chance"], r["unit"]))
 
 

@@ -13,6 +13,7 @@ from biaochi.diagnosis.peers import Peers, peer_mask
 from biaochi.diagnosis.trial import Trials
 from biaochi.diagnosis.whatifs import variants
 from biaochi.errors import BadOption, Text, UnknownName
+from biaochi.kernels import missing
 from biaochi.kernels.shapley import climb, shapley
 from biaochi.method import Array, is_number, or_none
 from biaochi.period import Period
@@ -130,7 +131,7 @@ class Gaps:
         if len(seen) < 20:
             return self
         with np.errstate(all="ignore"):
-            low, high = np.nanquantile(np.array(seen), [(1 - level) / 2, (1 + level) / 2], axis=0)
+            low, high = missing.quantile(np.array(seen), [(1 - level) / 2, (1 + level) / 2], axis=0)
         return replace(self, low=low, high=high, replicates=len(seen))
 
     _again: tuple[int, NDArray[np.intp], str, NDArray[np.bool_]] | None = field(default=None, repr=False)
@@ -177,7 +178,7 @@ def _scale(result: Result, made: Result, p: int) -> float:
     units = np.flatnonzero(result.counts[p])
     there = climb(ladder(made, (np.full(len(units), p), units)), scores_of(made, p)[units])
     with np.errstate(all="ignore"):
-        spread, now = np.nanstd(there), np.nanstd(result.scores[p, units, 0])
+        spread, now = missing.spread(there), missing.spread(result.scores[p, units, 0])
     return float(now / spread) if spread > 0 and now > 0 else 1.0
 
 
@@ -267,4 +268,4 @@ def _one(what: str, z: Array, inside: NDArray[np.bool_], score: Array) -> tuple[
         if what == "mean":
             return np.where(there, some, 0.0).sum(axis=0) / np.where(there.any(axis=0), there.sum(axis=0), np.nan), -1
         full = np.where(there.any(axis=0), some, 0.0)
-        return np.where(there.any(axis=0), np.nanmedian(full, axis=0), np.nan), -1
+        return np.where(there.any(axis=0), missing.median(full, axis=0), np.nan), -1

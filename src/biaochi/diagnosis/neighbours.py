@@ -12,6 +12,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from biaochi.diagnosis.gaps import scores_of
 from biaochi.diagnosis.ladder import ladder
 from biaochi.errors import BadOption, Text, UnknownName
+from biaochi.kernels import missing
 from biaochi.kernels.shapley import shapley
 from biaochi.method import Array, is_whole
 from biaochi.period import Period
@@ -74,8 +75,8 @@ def _context(result: Result, p: int, by: Sequence[str]) -> Array:
             raise UnknownName(Text("series of the data", "数据中的序列"), c, result.panel.codes)
     x = result.panel.values[p][:, [result.panel.codes.index(c) for c in codes]]
     with np.errstate(all="ignore"):
-        spread = np.nanstd(x, axis=0)
-        return np.asarray((x - np.nanmean(x, axis=0)) / np.where(spread > 0, spread, 1.0))
+        spread = missing.spread(x, axis=0)
+        return np.asarray((x - missing.mean(x, axis=0)) / np.where(spread > 0, spread, 1.0))
 
 
 def _distances(x: Array) -> tuple[Array, NDArray[np.intp]]:
@@ -123,7 +124,7 @@ def alike(result: Result, groups: int | None = None, *, by: Sequence[str] | None
         )
     x = (_context(result, p, by) if by is not None else _profile(result, p))[able]
     with np.errstate(all="ignore"):
-        x = np.where(np.isnan(x), np.nan_to_num(np.nanmean(x, axis=0)), x)
+        x = np.where(np.isnan(x), np.nan_to_num(missing.mean(x, axis=0)), x)
     tried = [groups] if groups is not None else [k for k in range(2, 9) if k < len(able) - 1]
     found = {k: _stability(x, int(k), np.random.Generator(np.random.Philox(seed))) for k in tried}
     best = max(found, key=lambda k: (found[k][1].min(), -k))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from biaochi.errors import BadOption
 from biaochi.framework import Optimum
+from biaochi.kernels import missing
 from biaochi.kernels.forecast import Forecast, Series, backtest
 from biaochi.kernels.rank import rank
 from biaochi.method import Array, is_number, or_none
@@ -137,7 +138,7 @@ def _missed(result: Result, made: Forecast) -> Array:
 def _places(result: Result, made: Forecast, now: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Chances of a worse and of a better rank, by draws of past errors without what a round had in common."""
     with np.errstate(all="ignore"):
-        own = made.errors[..., 0] - np.nanmedian(made.errors[..., 0], axis=1, keepdims=True)
+        own = made.errors[..., 0] - missing.median(made.errors[..., 0], axis=1)[:, None]
     pool = own[~np.isnan(own)]
     center, size = made.value[:, 0], made.size[:, 0]
     drawn = center + size * rng.choice(pool, size=(DRAWS, len(center)))

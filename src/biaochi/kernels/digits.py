@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from biaochi.kernels import missing
 from biaochi.method import Array
 
 FROM = 100.0
@@ -78,6 +79,6 @@ def unlike_others(x: Array) -> tuple[Array, NDArray[np.intp]]:
     n = (d > 0).sum(axis=1)
     with np.errstate(all="ignore"):
         z = np.where(n > 0, log.sum(axis=1) / np.sqrt(np.maximum(spread.sum(axis=1), 1e-12)), np.nan)
-        center = np.nanmedian(z)
-        scale = 1.4826 * np.nanmedian(np.abs(z - center))
+        center = missing.median(z)
+        scale = 1.4826 * missing.median(np.abs(z - center))
     return (z - center) / max(float(scale), 1e-12), n

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from biaochi.kernels import missing
 from biaochi.method import Array
 
 DRIFTS = (0.0, 0.5, 1.0)
@@ -32,7 +33,7 @@ class Forecast:
     def reach(self, level: float) -> float:
         """Half the width of the interval, in sizes: the mean over past rounds of the quantile of errors, and its standard error."""
         with np.errstate(all="ignore"):
-            each = [np.nanquantile(np.abs(e), level) for e in self.errors if not np.isnan(e).all()]
+            each = [missing.quantile(np.abs(e), level) for e in self.errors if not np.isnan(e).all()]
         more = np.std(each, ddof=1) / np.sqrt(len(each)) if len(each) > 1 else 0.0
         return float(np.mean(each) + more)
 
@@ -65,8 +66,8 @@ class Series:
             return None
         past, tried = self.x[1:t], self.tried[:, 1:t]
         with np.errstate(all="ignore"):
-            low, high = np.nanquantile(self.x[:t], [0.25, 0.75], axis=(0, 1))
-            spread = np.where(high > low, high - low, np.nanstd(self.x[:t], axis=(0, 1)))
+            low, high = missing.quantile(self.x[:t], [0.25, 0.75], axis=(0, 1))
+            spread = np.where(high > low, high - low, missing.spread(self.x[:t], axis=(0, 1)))
             spread = np.where(spread > 0, spread, 1.0)
             off = np.abs(tried[:, 1:] - past[None, 1:])
             there = ~np.isnan(off)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biaochi.kernels import missing
 from biaochi.method import Array
 
 RELATED = 5
@@ -42,14 +43,14 @@ def surprises(y: Array, groups: NDArray[np.intp] | None, noise: Array) -> tuple[
             continue
         filled = y[:, related[j]]
         with np.errstate(all="ignore"):
-            filled = np.where(np.isnan(filled), np.nanmedian(filled, axis=0), filled)
+            filled = np.where(np.isnan(filled), missing.median(filled, axis=0), filled)
         design = np.column_stack([np.ones(len(y)), np.nan_to_num(filled)])
         fit = design @ _robust(design[there], y[there, j], noise[there, j])
         rest = y[:, j] - fit
         if groups is not None:
             shared = _shared(rest, groups)
             fit, rest = fit + shared, rest - shared
-        spread = 1.4826 * np.nanmedian(np.abs(rest))
+        spread = 1.4826 * missing.median(np.abs(rest))
         own = np.sqrt(max(spread, 1e-12) ** 2 + noise[:, j] ** 2)
         out[:, j], expected[:, j] = rest / own, fit
     return out, expected
@@ -60,7 +61,7 @@ def _related(y: Array) -> list[NDArray[np.intp]]:
     there = ~np.isnan(y)
     ranks = np.argsort(np.argsort(np.where(there, y, np.inf), axis=0, kind="stable"), axis=0, kind="stable").astype(float)
     ranks = np.where(there, ranks, np.nan)
-    z = ranks - np.nanmean(ranks, axis=0)
+    z = ranks - missing.mean(ranks, axis=0)
     filled = np.where(np.isnan(z), 0.0, z)
     n = np.sqrt(np.maximum((filled**2).sum(axis=0), 1e-12))
     close = np.abs(filled.T @ filled) / n[:, None] / n

@@ -11,6 +11,7 @@ from biaochi.chained import Chained
 from biaochi.checks import FAMILIES, REGISTRIES
 from biaochi.compare import Comparison
 from biaochi.diagnosis.diagnose import Diagnoses, Diagnosis
+from biaochi.diagnosis.doubts import Doubt
 from biaochi.errors import Lang, Text, UnknownName
 from biaochi.files.project import Project
 from biaochi.method import Method
@@ -76,6 +77,18 @@ def diagnose_document(project: Project, made: Diagnoses, found: list[Diagnosis],
         "replicates": made.against.replicates,
         "units": [d.to_dict(lang) for d in found],
         "files": [str(p) for p in written],
+    }
+
+
+def doubts_document(project: Project, found: list[Doubt], lang: Lang) -> dict[str, Any]:
+    """What ``biaochi doubts --json`` prints."""
+    return {
+        "schema": "biaochi.doubts/1",
+        "biaochi": biaochi.__version__,
+        "project": project.name,
+        "notice": project.notice.to(lang) or None,
+        "data": project.panel.fingerprint,
+        "doubts": [d.to_dict(lang) for d in found],
     }
 
 

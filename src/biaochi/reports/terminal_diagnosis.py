@@ -1,4 +1,4 @@
-"""Diagnoses in the terminal."""
+"""Diagnoses and doubts in the terminal."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.text import Text as Line
 
 from biaochi.diagnosis.diagnose import Diagnoses, Diagnosis
+from biaochi.diagnosis.doubts import KINDS, Doubt
 from biaochi.errors import Lang, Text
 from biaochi.files.project import Project
 from biaochi.reports.diagnosis import Told, Words
@@ -69,3 +70,29 @@ def _rest(out: object, told: Told, lang: Lang) -> None:
     say(Line("\n" + Text("Where it comes from and goes to", "来路与去向").to(lang), style="bold"))
     for s in (*told.history, *told.others, *told.notices):
         say(Line(f"  {s}"), soft_wrap=True)
+
+
+def print_doubts(project: Project, found: list[Doubt], top: int, lang: Lang) -> None:
+    """Figures worth a phone call, the least likely first."""
+    out = console()
+    out.print(Line(project.title.to(lang), style="bold"))
+    if project.notice.to(lang):
+        out.print(Line(project.notice.to(lang), style="yellow"), soft_wrap=True)
+    if not found:
+        out.print(Text("No figure stands out.", "没有发现值得核实的数据。").to(lang))
+        return
+    cells = len({(d.unit, c) for d in found for c in d.codes})
+    head = Text(
+        f"{len(found):,} doubts about {cells:,} figures: reasons to ask, not accusations.", f"{len(found):,} 条疑点，涉及 {cells:,} 个数据：供核实，并非指责。"
+    )
+    out.print(head.to(lang))
+    labels = dict(zip((u.code for u in project.panel.units), project.panel.labels(lang), strict=True))
+    for d in found[:top]:
+        codes = ", ".join(d.codes[:3]) + (" …" if len(d.codes) > 3 else "")
+        out.print(
+            Line(f"\n{labels[d.unit]} ({d.unit})  ", style="bold") + Line(KINDS[d.kind].to(lang), style="cyan") + Line(f"  {codes}", style="dim"),
+            soft_wrap=True,
+        )
+        out.print(Line(f"  {d.reason.to(lang)}"), soft_wrap=True)
+    if len(found) > top:
+        out.print(Line(Text(f"\n{len(found) - top:,} more: --top, or --json.", f"\n另有 {len(found) - top:,} 条：见 --top 或 --json。").to(lang), style="dim"))
