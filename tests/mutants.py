@@ -27,7 +27,9 @@ TESTS = [
 
 WHAT_IFS = ["tests/golden/test_robustness.py", "tests/engine/test_whatif.py", "tests/engine/test_robustness.py", "tests/engine/test_drivers.py"]
 """What faults in the loops of what-ifs are put to."""
-OTHERS = {"whatif": WHAT_IFS, "sobol": WHAT_IFS, "summary": ["tests/engine/test_parts.py"]}
+DOUBTS = ["tests/engine/test_doubts.py"]
+OTHERS = {"whatif": WHAT_IFS, "sobol": WHAT_IFS, "summary": ["tests/engine/test_parts.py"],
+          "shapley": ["tests/engine/test_shapley.py"], "forecast": ["tests/engine/test_outlook.py"], "digits": DOUBTS, "unlike": DOUBTS}  # fmt: skip
 """Tests for the faults of some files, by how their names begin; `TESTS` for all others."""
 
 FAULTS = [
@@ -83,6 +85,15 @@ FAULTS = [
     ("summary.py", "off *= off", "pass", "squares are no squares where data are in parts"),
     ("summary.py", "np.fmax.reduce([p[\"high\"] for p in parts])", "parts[0][\"high\"]", "the first part alone sets the top of the scale"),
     ("summary.py", "upper += told.astype(np.int64)", "upper = told.astype(np.int64)", "the last block alone is added up"),
+    ("shapley.py", "leggauss((degree + 1) // 2)", "leggauss(max((degree + 1) // 2 - 1, 1))", "a point too few for the polynomial"),
+    ("shapley.py", "slope[:, p] = e[0] - e[1]", "slope[:, p] = e[0]", "a product forgets where a leaf comes from"),
+    ("forecast.py", "for f, k in zip(filled, there, strict=True)", "for f, k in zip(0 * filled, 0 * there, strict=True)", "errors are measured in what they are part of"),
+    ("forecast.py", "asked += pace * (level - float(inside[known].mean()))", "asked -= pace * (level - float(inside[known].mean()))", "the level moves the wrong way"),
+    ("forecast.py", "self.x[t] + d * mean", "self.x[t] - d * mean", "the drift runs backwards"),
+    ("digits.py", "binom.sf(k - 1, n, base)", "binom.sf(k, n, base)", "one multiple more is needed"),
+    ("digits.py", "log.sum(axis=1) / np", "-log.sum(axis=1) / np", "likely digits are doubted"),
+    ("unlike.py", "others = rest[inside[inside != u]]", "others = rest[inside]", "a unit is its own neighbour"),
+    ("unlike.py", "+ noise[:, j] ** 2)", ")", "small counts surprise as large ones do"),
     ("aggregate/electre.py", "strong = d > c", "strong = d > 1.0", "no veto"),
 ]  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 import biaochi
 from biaochi.diagnosis.doubts import KINDS, Doubt, doubts
 from biaochi.errors import BadOption, UnknownName
+from biaochi.kernels.digits import rounded_off
+from biaochi.kernels.unlike import surprises
 from biaochi.panel import Panel
 from biaochi.period import Period
 from biaochi.units import Unit
@@ -213,3 +216,24 @@ def test_words_are_sober(census: Panel) -> None:
     for d in found:
         for word in ("fake", "fraud", "manipulat", "cheat", "false", "造假", "虚假", "作弊"):
             assert word not in d.reason.en.lower() + d.reason.zh
+
+
+def test_the_chance_of_round_counts_is_that_of_so_many_or_more() -> None:
+    x = np.array([[1230.0, 4560.0, 7891.0, 2222.0], [1111.0, 2223.0, 3331.0, 4447.0]])
+    is_round, chance, n = rounded_off(x, 10)
+    assert is_round.tolist() == [[True, True, False, False], [False] * 4]
+    assert n.tolist() == [4, 4]
+    share = 2 / 8
+    by_hand = sum(math.comb(4, k) * share**k * (1 - share) ** (4 - k) for k in (2, 3, 4))
+    np.testing.assert_allclose(chance, [by_hand, 1.0])
+
+
+def test_a_unit_is_not_its_own_neighbour() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=200)
+    y = np.column_stack([base + 0.1 * rng.normal(size=200) for _ in range(6)])
+    y[0, 0] += 3.0
+    pairs = np.repeat(np.arange(100), 2)
+    z, expected = surprises(y, pairs, np.zeros(y.shape))
+    assert abs(y[0, 0] - expected[0, 0] - 3.0) < 0.4  # its neighbour is as expected, so nothing is shared
+    assert z[0, 0] > 15
