@@ -82,12 +82,34 @@ def _first(result: Result, made: Diagnoses) -> list[str]:
 
 def write_diagnoses(project: Project, made: Diagnoses, found: list[Diagnosis], folder: Path, lang: Lang, tell: Callable[[str, str], None]) -> list[Path]:
     """The page and the Word file of some units, in a folder."""
+    from biaochi.reports import in_folder
+    from biaochi.reports.html import render
+    from biaochi.reports.word import write_word
+
+    result, period = made.result, str(made.result.panel.periods[made.p])
+    pages, pictures = _pages(made, found, lang, tell)
+    index = result.framework.root.name(lang)
+    title = Text(f"{project.title.to(lang)}: diagnosis, {period}", f"{project.title.to(lang)}：诊断（{period}）").to(lang)
+    how = Text(f"{index}, {period}. Points are exact shares of the difference (Shapley values); intervals hold nine of ten what-ifs about weights and methods ({made.against.replicates}); "
+               "differences inside them are ties and are not listed. Levers are confirmed by running everything again.",
+               f"{index}，{period} 期。失分为对得分差距的精确分解（Shapley 值）；区间含九成关于权重与方法的情形（{made.against.replicates} 次）；区间内的差异视为并列，不列出。进位抓手均经重新计算验证。").to(lang)  # fmt: skip
+    notice = project.notice.to(lang)
+
+    def html(file: Path) -> None:
+        file.write_text(render("diagnosis.html.j2", zh=lang == "zh", title=title, notice=notice, pages=pages, how=how), encoding="utf-8")
+
+    def word(file: Path) -> None:
+        write_word(file, title, notice, pictures, how, lang)
+
+    return in_folder(folder, {f"{project.name}-diagnosis.html": html, f"{project.name}-diagnosis.docx": word})
+
+
+def _pages(made: Diagnoses, found: list[Diagnosis], lang: Lang, tell: Callable[[str, str], None]) -> tuple[list[dict[str, Any]], list[tuple[Told, bytes]]]:
+    """Words and picture of each unit: for the page, and for the Word file."""
     from biaochi.diagnosis.peers import peer_mask
     from biaochi.figures import png, svg
     from biaochi.figures.path import path
     from biaochi.reports.diagnosis import Words
-    from biaochi.reports.html import render
-    from biaochi.reports.word import write_word
 
     words = Words(made, lang)
     result, period = made.result, str(made.result.panel.periods[made.p])
@@ -100,16 +122,7 @@ def write_diagnoses(project: Project, made: Diagnoses, found: list[Diagnosis], f
         chart = path(result, d.unit, inside=mask[result.panel.position(d.unit)], period=period, lang=lang)
         pages.append({"told": told, "figure": svg(chart), "figure_title": told.lead[0]})
         pictures.append((told, png(chart)))
-    index = result.framework.root.name(lang)
-    title = Text(f"{project.title.to(lang)}: diagnosis, {period}", f"{project.title.to(lang)}：诊断（{period}）").to(lang)
-    how = Text(f"{index}, {period}. Points are exact shares of the difference (Shapley values); intervals hold nine of ten what-ifs about weights and methods ({made.against.replicates}); "
-               "differences inside them are ties and are not listed. Levers are confirmed by running everything again.",
-               f"{index}，{period} 期。失分为对得分差距的精确分解（Shapley 值）；区间含九成关于权重与方法的情形（{made.against.replicates} 次）；区间内的差异视为并列，不列出。进位抓手均经重新计算验证。").to(lang)  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    html, word = folder / f"{project.name}-diagnosis.html", folder / f"{project.name}-diagnosis.docx"
-    html.write_text(render("diagnosis.html.j2", zh=lang == "zh", title=title, notice=project.notice.to(lang), pages=pages, how=how), encoding="utf-8")
-    write_word(word, title, project.notice.to(lang), pictures, how, lang)
-    return [html, word]
+    return pages, pictures
 
 
 def doubts_project(source: str, totals: tuple[str, ...], group: str | None, period: str | None, top: int, as_json: bool, lang: Lang) -> None:

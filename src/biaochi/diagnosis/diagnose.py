@@ -88,7 +88,7 @@ class Diagnoses:
     study: Study
     notices: tuple[Text, ...] = field(default=())
 
-    def of(self, unit: str, *, top: int = 3, survival: int = 400) -> Diagnosis:
+    def of(self, unit: str, *, top: int = 3, survival: int = 400, combined: bool = True) -> Diagnosis:
         """One unit.
 
         Parameters
@@ -98,6 +98,8 @@ class Diagnoses:
             So many shortfalls, weak points, openings and levers.
         survival : int
             What-ifs in which it is looked whether a lever's gain holds; 0 for none.
+        combined : bool
+            Look for the cheapest combination, too.
         """
         if not is_whole(top, 1) or not is_whole(survival, 0):
             raise BadOption("top", f"must be a whole number from 1 up; got {top!r}.", f"top 应为不小于 1 的整数；得到 {top!r}。")
@@ -110,7 +112,7 @@ class Diagnoses:
             r, p, u, self.against, self.middle, standing(r, p, _only(mask, u)), self.levers, (_values(r, p, u, self.against, mask[u]), _median(r, p, mask[u]))
         )
         single = self.levers.of(unit, top)
-        both = self.levers.cheapest(unit)
+        both = self.levers.cheapest(unit) if combined else None
         if survival:
             single = [self.levers.survival(self.levers.effects(lever), self.study, replicates=survival) for lever in single]
             both = both and self.levers.survival(self.levers.effects(both), self.study, replicates=survival)

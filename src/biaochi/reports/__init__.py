@@ -23,7 +23,7 @@ def write_all(
     tell: Tell = lambda en, zh: None,
 ) -> list[Path]:  # fmt: skip
     """Write workbook and HTML report; all files appear together, or none does."""
-    from biaochi.reports.html import write_report
+    from biaochi.reports.html import MOST_PROFILES, write_report
     from biaochi.reports.workbook import write_workbook
 
     def workbook(path: Path) -> None:
@@ -31,8 +31,14 @@ def write_all(
         write_workbook(project, result, path, lang=lang, period=period, robust=robust)
 
     def report(path: Path) -> None:
+        diagnoses = None
+        if robust is not None and len(result.panel.units) <= MOST_PROFILES:
+            from biaochi.diagnosis.diagnose import diagnose
+
+            tell("looking at shortfalls and levers", "分析短板与抓手")
+            diagnoses = diagnose(result, period=period, study=robust.study, robust=robust)
         tell("drawing the report", "生成报告")
-        write_report(project, result, path, lang=lang, period=period, robust=robust, tell=tell)
+        write_report(project, result, path, lang=lang, period=period, robust=robust, diagnoses=diagnoses, tell=tell)
 
     def tables(path: Path) -> None:
         from biaochi.reports.everything import write_everything

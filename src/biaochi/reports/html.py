@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from biaochi.diagnosis.diagnose import Diagnoses
 from biaochi.errors import Lang, MissingExtra, Text
 from biaochi.figures import script, spec, svg
 from biaochi.figures.heatmap import heatmap
@@ -21,6 +22,7 @@ from biaochi.figures.tree import tree
 from biaochi.files.project import Project
 from biaochi.framework import Optimum
 from biaochi.published import compare_published
+from biaochi.reports.diagnosis import Told, Words
 from biaochi.reports.words import flags, headline, intervals, legend, method_rows, provenance, study_line
 from biaochi.result import Result
 from biaochi.robustness import Robustness
@@ -41,6 +43,7 @@ def write_report(
     period: str | None = None,
     profiles: list[str] | None = None,
     robust: Robustness | None = None,
+    diagnoses: Diagnoses | None = None,
     tell: Callable[[str, str], None] | None = None,
 ) -> None:
     """Write the report of one period as a single HTML file.
@@ -58,6 +61,8 @@ def write_report(
         Codes of the units to profile; all of them by default, or the first 60 where there are more.
     robust : Robustness, optional
         The study of robustness whose intervals stand beside the ranks.
+    diagnoses : Diagnoses, optional
+        Tell of every unit profiled what it should mend, strengthen and seize.
     tell : callable, optional
         Told in English and Chinese what is being done, for a progress line.
 
@@ -66,7 +71,7 @@ def write_report(
     UnknownName
         If there is no such period or unit.
     """
-    page = render("report.html.j2", **_page(project, result, lang, period, profiles, robust, tell or (lambda en, zh: None)))
+    page = render("report.html.j2", **_page(project, result, lang, period, profiles, robust, tell or (lambda en, zh: None), diagnoses))
     Path(path).write_text(page, encoding="utf-8")
 
 
@@ -90,7 +95,8 @@ def live_script() -> str:
 
 
 def _page(
-    project: Project, result: Result, lang: Lang, period: str | None, wanted: list[str] | None, robust: Robustness | None, tell: Callable[[str, str], None]
+    project: Project, result: Result, lang: Lang, period: str | None, wanted: list[str] | None, robust: Robustness | None, tell: Callable[[str, str], None],
+    diagnoses: Diagnoses | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     p = result.period_at(period)
     name = str(result.panel.periods[p])
@@ -100,7 +106,7 @@ def _page(
     profiles = []
     for i, u in enumerate(shown, start=1):
         tell(f"drawing profile {i} of {len(shown)}", f"绘制单位画像 {i}/{len(shown)}")
-        profiles.append(_profile(result, p, u, lang, labels[u]))
+        profiles.append({**_profile(result, p, u, lang, labels[u]), "told": _told(diagnoses, p, u, lang)})
     first = [n for n in result.nodes if result.framework.levels[n.code] <= 1]
     lead = headline(result, name, lang)
     notices = [n.say(lang).strip() for n in result.notices]
@@ -195,6 +201,14 @@ def _profile(result: Result, p: int, u: int, lang: Lang, name: str) -> dict[str,
     words = _standing(result, p, u, lang)
     return {"code": unit.code, "name": name, "words": words, "nodes": rows,
             "figure": {"id": f"fig-u-{unit.code}", "title": words, "svg": svg(profile(result, unit.code, period=period, lang=lang)), "spec": ""}}  # fmt: skip
+
+
+def _told(diagnoses: Diagnoses | None, p: int, u: int, lang: Lang) -> Told | None:
+    """What a unit should mend, strengthen and seize, where it was looked at and has a rank."""
+    if diagnoses is None or diagnoses.p != p or np.isnan(diagnoses.result.ranks[p, u, 0]):
+        return None
+    made = diagnoses.of(diagnoses.result.panel.units[u].code, survival=0, combined=False)
+    return Words(diagnoses, lang).told(made)
 
 
 def _among(result: Result, p: int, i: int) -> list[float]:
