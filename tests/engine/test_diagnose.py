@@ -19,8 +19,6 @@ from biaochi.reports.diagnosis import Words
 from biaochi.study import Study
 from biaochi.variation import Errors
 
-docx = pytest.importorskip("docx")
-
 
 @pytest.fixture(scope="module")
 def desi() -> Diagnoses:
@@ -129,8 +127,11 @@ def run(args: list[str]) -> None:
     assert build("en").main(args, prog_name="biaochi", standalone_mode=False, obj="en") in (None, 0)
 
 
+@pytest.mark.extras
 def test_the_command_writes_a_page_and_a_word_file_that_say_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(["diagnose", "shanxi-cities", "--unit", "140200", "--out", str(tmp_path)])
+    import docx
+
     shown = capsys.readouterr().out
     page = (tmp_path / "shanxi-cities-diagnosis.html").read_text(encoding="utf-8")
     document = docx.Document(str(tmp_path / "shanxi-cities-diagnosis.docx"))
