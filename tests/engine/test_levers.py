@@ -13,7 +13,7 @@ import biaochi
 from biaochi.diagnosis.levers import Levers, levers
 from biaochi.framework import Framework, Node
 from biaochi.panel import Panel
-from biaochi.recipe import Recipe
+from biaochi.recipe import Choice, Recipe
 from biaochi.result import Result
 
 
@@ -49,6 +49,15 @@ def test_single_levers_reach_their_place_from_raw_data_and_one_per_cent_less_doe
         code, change = result.indicators[i], made.change[u, i]
         assert reached(raw_again(result, u, {code: x[u, i] + change}), made, u)
         assert not reached(raw_again(result, u, {code: x[u, i] + 0.99 * change}), made, u)
+
+
+def test_an_indicator_without_weight_is_no_lever() -> None:
+    result = biaochi.evaluate("shanxi-cities")
+    codes = [n.code for n in result.framework.indicators if n.parent == "L"]
+    frame = Framework([replace(n, weight=0.0) if n.code == codes[0] else n for n in result.framework.nodes])
+    made = levers(biaochi.run(frame, result.panel, replace(result.recipe, weigh=Choice("given"))))
+    assert np.isnan(made.change[:, result.indicators.index(codes[0])]).all()
+    assert (~np.isnan(made.change)).sum() > 10
 
 
 def test_a_score_is_reached_and_one_per_cent_less_does_not() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -107,6 +109,13 @@ def test_groups_that_are_there_are_found_and_called_stable() -> None:
     assert hdi["number"] == 4
     assert [g["score"] for g in hdi["groups"]] == sorted((g["score"] for g in hdi["groups"]), reverse=True)
     assert all(0 < g["stability"] <= 1 for g in hdi["groups"])
+
+
+def test_too_few_units_are_refused() -> None:
+    result = biaochi.evaluate("shanxi-cities")
+    few = biaochi.run(result.framework, result.panel, replace(result.recipe, drop=tuple(u.code for u in result.panel.units[3:])))
+    with pytest.raises(BadOption, match="4 units"):
+        alike(few)
 
 
 def test_who_went_before_started_no_higher_and_stands_higher_now() -> None:

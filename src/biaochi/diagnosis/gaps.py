@@ -210,7 +210,8 @@ def _gaps(result: Result, p: int, at: NDArray[np.intp], what: str, mask: NDArray
     other, who = _reference(result, p, at, what, mask, z)
     tree = ladder(result, (np.full(len(at), p), at))
     points, exact = shapley(tree, own, other)
-    label = REFERENCES.get(what, Text(what, what))
+    named = next((u for u in result.panel.units if u.code == what), None)
+    label = REFERENCES.get(what) or (Text(what, what) if named is None else Text(named.name("en"), named.name("zh")))
     if what not in REFERENCES and what not in {u.code for u in result.panel.units}:
         label = Text(f"itself in {what}", f"自身 {what} 年" if len(what) == 4 else f"自身 {what}")
     return Gaps(result, str(result.panel.periods[p]), label, tuple(result.panel.units[k].code for k in at), own, other, points,

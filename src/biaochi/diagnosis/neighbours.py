@@ -19,6 +19,8 @@ from biaochi.period import Period
 from biaochi.result import Result, takes_result
 
 RESAMPLED = 100
+FEWEST = 4
+"""Units that groups can be made of at least."""
 SHARE = 0.5
 """Values that two units must have in common."""
 
@@ -118,6 +120,8 @@ def alike(result: Result, groups: int | None = None, *, by: Sequence[str] | None
     """
     p = result.period_at(period)
     able = np.flatnonzero(result.counts[p] & ~np.isnan(result.scores[p, :, 0]))
+    if len(able) < FEWEST:
+        raise BadOption("alike", f"needs {FEWEST} units with scores or more; got {len(able)}.", f"至少需要 {FEWEST} 个有分的单位；得到 {len(able)} 个。")
     if groups is not None and (not is_whole(groups, 2) or groups >= len(able)):
         raise BadOption(
             "groups", f"must be a whole number from 2 to {len(able) - 1}; got {groups!r}.", f"组数应为 2 至 {len(able) - 1} 的整数；得到 {groups!r}。"

@@ -161,7 +161,7 @@ class Trials:
             framework = r.framework
         else:
             path = r.framework.path(r.indicators[i])
-            framework = Framework([replace(n, formula=None, denominator=None) for n in path])
+            framework = Framework([replace(n, formula=None, denominator=None, weight=1.0) for n in path])
         empty = np.empty((len(periods), len(units), 0))
         return Job(framework, Panel(periods, units, (), empty, empty.astype("<U1"), empty.astype(np.int32)), r.recipe)
 

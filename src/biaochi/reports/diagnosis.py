@@ -38,6 +38,8 @@ class Told:
     name: str
     rank: str
     score: str
+    heading: str
+    """Rank and score."""
     lead: tuple[str, ...]
     columns: tuple[tuple[str, str, tuple[Line, ...], str], ...]
     """(heading, what it is, lines, what is said where there are none) of shortfalls, weak points and openings."""
@@ -64,10 +66,16 @@ class Words:
     def _say(self, en: str, zh: str) -> str:
         return Text(en, zh).to(self.lang)
 
+    def _heading(self, d: Diagnosis) -> str:
+        score = self._points(d.score, signed=False)
+        if d.rank is None:
+            return self._say(f"not ranked · {score} points", f"不参与排名 · {score} 分")
+        return self._say(f"rank {d.rank:g} · {score} points", f"第 {d.rank:g} 位 · {score} 分")
+
     def told(self, d: Diagnosis) -> Told:
         """All that is said of a unit."""
         return Told(
-            d.unit, self.labels[d.unit], "—" if d.rank is None else f"{d.rank:g}", self._points(d.score, signed=False), tuple(self._lead(d)), tuple(self._columns(d)),
+            d.unit, self.labels[d.unit], "—" if d.rank is None else f"{d.rank:g}", self._points(d.score, signed=False), self._heading(d), tuple(self._lead(d)), tuple(self._columns(d)),
 tuple(self._lever(lever, d) for lever in d.levers), "" if d.levers else self._no_lever(d), self._combination(d),
             tuple(self._history(d)), tuple(self._others(d)), tuple(n.to(self.lang) for n in d.notices),
         )  # fmt: skip
@@ -214,6 +222,8 @@ tuple(self._lever(lever, d) for lever in d.levers), "" if d.levers else self._no
     # --- what would lift it -----------------------------------------------------------------------------------------------------
 
     def _no_lever(self, d: Diagnosis) -> str:
+        if d.rank is None:
+            return self._say("It is not ranked: there is no place to win.", "不参与排名，无进位可言。")
         if d.rank == 1:
             return self._say("It leads already.", "已居首位。")
         return self._say("No single indicator within what peers have achieved reaches the next place.", "在同类已达到的范围内，任何单项指标都不足以进位。")

@@ -24,8 +24,7 @@ def print_diagnoses(project: Project, made: Diagnoses, found: list[Diagnosis], w
     for d in found:
         told = words.told(d)
         out.print()
-        placed = Text(f"rank {told.rank}, {told.score} points", f"第 {told.rank} 位，{told.score} 分").to(lang)
-        out.print(Line(f"{told.name} ({told.unit})  ", style="bold") + Line(placed, style="cyan"))
+        out.print(Line(f"{told.name} ({told.unit})  ", style="bold") + Line(told.heading, style="cyan"))
         for s in told.lead if full else told.lead[:1]:
             out.print(Line(s), soft_wrap=True)
         _columns(out, told, lang, full=full)

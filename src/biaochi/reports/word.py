@@ -72,8 +72,7 @@ def _styled(document: Any, lang: Lang) -> None:
 def _page(document: Any, told: Told, picture: bytes, lang: Lang) -> None:
     from docx.shared import Cm
 
-    placed = Text(f"rank {told.rank} · {told.score} points", f"第 {told.rank} 位 · {told.score} 分").to(lang)
-    document.add_heading(f"{told.name}  {placed}", 1)
+    document.add_heading(f"{told.name}  {told.heading}", 1)
     for s in told.lead:
         document.add_paragraph(s)
     document.add_picture(BytesIO(picture), width=Cm(8.5))
