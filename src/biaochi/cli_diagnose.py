@@ -132,7 +132,8 @@ def doubts_project(source: str, totals: tuple[str, ...], group: str | None, peri
 
     project = load(source)
     targets = {n.code: float(n.target) for n in project.framework.indicators if n.target is not None and n.code in project.panel.codes}
-    found = doubts(project.panel, totals=dict(map(_total, totals)), targets=targets, group=group, period=period)
+    falling = [c for c in targets if project.framework[c].direction == -1]
+    found = doubts(project.panel, totals=dict(map(_total, totals)), targets=targets, lower_is_better=falling, group=group, period=period)
     if as_json:
         from biaochi.reports.document import doubts_document
 

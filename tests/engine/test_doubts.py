@@ -237,3 +237,15 @@ def test_a_unit_is_not_its_own_neighbour() -> None:
     z, expected = surprises(y, pairs, np.zeros(y.shape))
     assert abs(y[0, 0] - expected[0, 0] - 3.0) < 0.4  # its neighbour is as expected, so nothing is shared
     assert z[0, 0] > 15
+
+
+def test_targets_reached_from_above_and_caps_are_understood() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.uniform(0, 100, size=(400, 2)).round(1)
+    lifted = np.flatnonzero((x[:, 0] > 30) & (x[:, 0] < 34))
+    x[lifted, 0] = 30.0
+    x[:, 1] = np.minimum(x[:, 1], 80.0)  # a cap: nobody can lie beyond
+    panel = as_panel(tuple(Unit(f"u{k}") for k in range(400)), ("a", "b"), x[None])
+    found = doubts(panel, targets={"a": 30.0, "b": 80.0}, lower_is_better=["a"], kinds=["bunching"])
+    assert {d.codes for d in found} == {("a",)}
+    assert {d.unit for d in found} >= {f"u{k}" for k in lifted}

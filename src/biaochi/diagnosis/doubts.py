@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -63,6 +63,7 @@ def doubts(
     *,
     totals: Mapping[str, Sequence[str]] | None = None,
     targets: Mapping[str, float] | None = None,
+    lower_is_better: Collection[str] = (),
     group: str | None = None,
     period: str | Period | None = None,
     kinds: Sequence[str] | None = None,
@@ -78,6 +79,8 @@ def doubts(
         What each total is the sum of.
     targets : mapping of str to float, optional
         Values that somebody wanted to reach.
+    lower_is_better : collection of str, optional
+        Series whose targets are reached from above.
     group : str, optional
         A grouping: units of one group are neighbours.
     period : str or Period, optional
@@ -114,7 +117,7 @@ def doubts(
     for c in {*(totals or {}), *(p for parts in (totals or {}).values() for p in parts), *(targets or {})}:
         if c not in panel.codes:
             raise UnknownName(Text("series of the data", "数据中的序列"), c, panel.codes)
-    look = _Look(panel, len(names) - 1 if period is None else names.index(str(period)), totals or {}, targets or {}, group, level)
+    look = _Look(panel, len(names) - 1 if period is None else names.index(str(period)), totals or {}, targets or {}, group, level, frozenset(lower_is_better))
     makers = {"totals": look.totals_, "copied": look.copied, "rounded": look.rounded, "digits": look.digits, "bunching": look.bunching, "jump": look.jumps}
     found = [d for k in wanted for d in makers[k]()]
     return sorted(found, key=lambda d: (d.chance, list(KINDS).index(d.kind), d.unit, d.codes))
@@ -123,8 +126,10 @@ def doubts(
 class _Look:
     """One period of a panel under a magnifying glass."""
 
-    def __init__(self, panel: Panel, p: int, totals: Mapping[str, Sequence[str]], targets: Mapping[str, float], group: str | None, level: float) -> None:
-        self.panel, self.p, self.totals, self.targets, self.level = panel, p, totals, targets, level
+    def __init__(
+        self, panel: Panel, p: int, totals: Mapping[str, Sequence[str]], targets: Mapping[str, float], group: str | None, level: float, falling: Collection[str]
+    ) -> None:
+        self.panel, self.p, self.totals, self.targets, self.level, self.falling = panel, p, totals, targets, level, falling
         self.x: Array = panel.values[p]
         self.before = panel.values[p - 1] if p else np.full(self.x.shape, np.nan)
         self.groups = panel.groups(group) if group is not None else None
@@ -226,8 +231,9 @@ class _Look:
 
     def bunching(self) -> Iterator[Doubt]:
         """More units just past a target than just short of it and around can explain."""
-        for code, target in self.targets.items():
-            x = self.x[:, self.at[code]]
+        for code, stated in self.targets.items():
+            sign = -1.0 if code in self.falling else 1.0
+            x, target = sign * self.x[:, self.at[code]], sign * stated
             told = x[~np.isnan(x)]
             if len(told) < 30:
                 continue
@@ -240,14 +246,14 @@ class _Look:
                 around = ((x >= target - wide) & (x < target - width)) | ((x >= target + width) & (x < target + wide))
                 n = int(just.sum() + around.sum())
                 chance = float(binom.sf(just.sum() - 1, n, width / (2 * wide - width))) if n else 1.0
-                windows.append((chance, width, just))
+                windows.append((chance if told.max() >= target + width else 1.0, width, just))  # nothing lies beyond: a cap
             chance, width, just = min(windows, key=lambda w: w[0])
             if chance * len(self.targets) * 2 >= self.level:
                 continue
             short = int(((x < target) & (x >= target - width)).sum())
             for u in np.flatnonzero(just):
-                yield self.told("bunching", u, [self.at[code]], chance, f"{_number(x[u])} lies just past the target {_number(target)}, with {int(just.sum()) - 1} other units; {short} lie as close below it.",
-                                f"{_number(x[u])} 恰好达到目标 {_number(target)}；另有 {int(just.sum()) - 1} 个单位与此相同，同样距离之下仅 {short} 个。")  # fmt: skip
+                yield self.told("bunching", u, [self.at[code]], chance, f"{_number(sign * x[u])} lies just past the target {_number(stated)}, with {int(just.sum()) - 1} other units; {short} lie as close short of it.",
+                                f"{_number(sign * x[u])} 恰好达到目标 {_number(stated)}；另有 {int(just.sum()) - 1} 个单位与此相同，差同样距离未达的仅 {short} 个。")  # fmt: skip
 
     def jumps(self) -> Iterator[Doubt]:
         """Values, or changes, that related series and neighbours do not make expect."""
