@@ -12,6 +12,7 @@ from biaochi.diagnosis.flow import rank_flow, risers
 from biaochi.diagnosis.neighbours import alike, nearest, went_before
 from biaochi.diagnosis.outlook import outlook
 from biaochi.errors import BadOption, UnknownName
+from biaochi.framework import Framework
 from biaochi.kernels.forecast import Series, backtest
 
 
@@ -128,3 +129,21 @@ def test_who_went_before_started_no_higher_and_stands_higher_now() -> None:
         assert r["points"] == pytest.approx(r["score_now"] - r["score_then"])
         assert result.scores[q, result.panel.position(r["unit"]), 0] == r["score_now"]
     assert [r["pace"] for r in rows] == sorted((r["pace"] for r in rows), reverse=True)
+
+
+def test_targets_that_will_be_missed_are_warned_of_and_the_record_stands_beside() -> None:
+    result = biaochi.evaluate("hdi")
+    p = result.period_at()
+    frame = Framework([replace(n, target=75.0) if n.code == "le" else n for n in result.framework.nodes])
+    made = outlook(biaochi.run(frame, result.panel, result.recipe))
+    i = result.indicators.index("le")
+    x = result.stages["denominated"][p, :, i]
+    assert (made.miss[x > 84, i] < 0.02).all()
+    assert (made.miss[x < 60, i] > 0.98).all()
+    assert np.isnan(np.delete(made.miss, i, axis=1)).all()
+    order = np.argsort(made.value[:, i])
+    assert made.miss[order[0], i] >= made.miss[order[100], i] >= made.miss[order[-10], i]
+    told = next(r for r in made.record if r["what"] == "target")
+    assert told["came_true"] / told["warned"] > 0.95
+    assert told["foreseen"] / told["lost"] > 0.95
+    assert {w["indicator"] for w in made.warnings() if w["what"] == "target"} == {"le"}

@@ -80,8 +80,8 @@ def outlook(result: Result, *, level: float = 0.9, seed: int = 1) -> Outlook:
     Returns
     -------
     Outlook
-        Its record has rows of ``what``: "values" and "scores": period, held, of, share; "rank": warnings of a lost rank over all past
-        periods: warned, came_true, lost (ranks that were lost), foreseen, of.
+        Its record has rows of ``what``: "values" and "scores": period, held, of, share; "rank" and, with targets, "target": warnings
+        of lost ranks and missed targets over all past periods: warned, came_true, lost (how many there were), foreseen, of.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def outlook(result: Result, *, level: float = 0.9, seed: int = 1) -> Outlook:
     half, half_score = made.reach(asked) * made.size, (made_score.reach(asked_score) * made_score.size)[:, 0]
     rng = np.random.Generator(np.random.Philox(seed))
     lose, gain = _places(result, made_score, scored[last, :, 0], rng)
-    record = [*_held("values", result, past_values), *_held("scores", result, past_scores), _foreseen(result, scores, rng)]
+    record = [*_held("values", result, past_values), *_held("scores", result, past_scores), *_missed_before(result, values), _foreseen(result, scores, rng)]
     center = made_score.value[:, 0]
     return Outlook(result, str(result.panel.periods[last]), level, made.value, made.value - half, made.value + half, center, center - half_score,
                    center + half_score, _missed(result, made), lose, gain, tuple(record))  # fmt: skip
@@ -133,6 +133,25 @@ def _missed(result: Result, made: Forecast) -> Array:
         share = np.array([np.mean(errors < s) if node.direction > 0 else np.mean(errors > s) for s in short])
         out[:, i] = np.where(np.isnan(short), np.nan, share)
     return out
+
+
+def _missed_before(result: Result, values: Series) -> list[dict[str, Any]]:
+    """How warnings of missed targets did over all past periods."""
+    goals = [(i, float(n.target), float(n.direction)) for i, n in enumerate(map(result.framework.__getitem__, result.indicators))
+             if n.target is not None and not isinstance(n.direction, Optimum)]  # fmt: skip
+    if not goals:
+        return []
+    told: dict[str, Any] = {"what": "target", "warned": 0, "came_true": 0, "lost": 0, "foreseen": 0, "of": 0}
+    for t in range(3, len(values.x)):
+        made = values.ahead(t)
+        assert made is not None
+        chance = _missed(result, made)
+        for i, goal, sign in goals:
+            known = ~np.isnan(chance[:, i]) & ~np.isnan(values.x[t, :, i])
+            warned, missed = known & (chance[:, i] >= WARN), known & (sign * values.x[t, :, i] < sign * goal)
+            for name, there in (("warned", warned), ("came_true", warned & missed), ("lost", missed), ("foreseen", warned & missed), ("of", known)):
+                told[name] += int(there.sum())
+    return [told]
 
 
 def _places(result: Result, made: Forecast, now: Array, rng: np.random.Generator) -> tuple[Array, Array]:
