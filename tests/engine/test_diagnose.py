@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -44,7 +43,8 @@ def test_findings_are_what_plain_figures_say(desi: Diagnoses) -> None:
                 assert f.rank is not None
                 assert f.rank_before is not None
                 assert f.rank > f.rank_before
-                assert f.rank == 1 + (z[inside, i] > z[u, i]).sum() - 0 if u in np.flatnonzero(inside) else True
+                if inside[u]:
+                    assert f.rank == 1 + (z[inside, i] > z[u, i]).sum()
         for f in d.openings:
             i = r.indicators.index(f.indicator)
             if "leads" in f.reasons:
@@ -161,4 +161,3 @@ def test_another_study_of_robustness_is_used_where_it_is_given() -> None:
     row = next(r for r in robust.ranks().rows(0.9) if r["unit"] == "140200")
     d = made.of("140200", survival=0)
     assert (d.low, d.high) == (row["low"], row["high"])
-    assert replace(d, unit="x").unit == "x"
