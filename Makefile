@@ -27,8 +27,8 @@ bench: setup         ## timings, each beside a peer or a limit; appended to benc
 docs: setup          ## regenerate docs/reference
 	$(BIN)/python docs/build.py
 
-serve:
-	@echo "Not yet: the server comes with a later version. 服务器尚未提供。"
+serve: setup         ## start the server on http://127.0.0.1:8000/
+	$(BIN)/biaochi serve
 
 setup: $(VENV)/.done
 
@@ -37,7 +37,7 @@ $(VENV)/.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[all]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[all,postgres]"
 	touch $@
 
 clean:

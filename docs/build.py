@@ -36,7 +36,18 @@ def main() -> int:
     for name in stale:
         (REFERENCE / name).write_text(pages[name], encoding="utf-8")
         print(f"wrote docs/reference/{name}")
+    compile_words()
     return 0
+
+
+def compile_words() -> None:
+    """The server's Chinese, from the catalogue that is written to the one that is read."""
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    written = Path(__file__).parents[1] / "src/biaochi_server/locale/zh_Hans/LC_MESSAGES/django.po"
+    with open(written, "rb") as f, open(written.with_suffix(".mo"), "wb") as compiled:
+        write_mo(compiled, read_po(f))
 
 
 def methods() -> str:

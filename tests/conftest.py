@@ -1,11 +1,16 @@
 """Fixtures shared by all tests."""
 
 import csv
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "biaochi_server.settings")
+os.environ.setdefault("BIAOCHI_DATA", tempfile.mkdtemp(prefix="biaochi-"))
 
 import biaochi
 

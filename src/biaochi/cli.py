@@ -5,6 +5,7 @@ from __future__ import annotations
 import locale
 import os
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NoReturn
 
@@ -327,5 +328,8 @@ def new(lang: Lang, folder: Path, as_json: bool) -> None:
 
 
 def build(lang: Lang) -> click.Group:
-    """The command tree with its help in one language."""
+    """The command tree with its help in one language; the server adds its own commands."""
+    for entry in entry_points(group="biaochi.commands"):
+        if entry.name not in cli.commands:
+            cli.add_command(entry.load())
     return cli if lang == "en" else in_chinese(cli)

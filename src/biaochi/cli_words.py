@@ -10,6 +10,11 @@ import click
 from biaochi.errors import Lang, Text
 
 CHINESE = {
+    "serve": "启动服务器，并先把数据库更新到最新。",
+    "manage": "维护服务器：migrate、verify、add_administrator 以及 Django 的命令。",
+    "--host": "监听的地址。",
+    "--port": "监听的端口。",
+    "serve --workers": "进程数；不填时 SQLite 为 1，PostgreSQL 为核数加 1。",
     "cli": "标尺：由指标体系和数据计算综合指数。",
     "cli.epilog": "PROJECT 为含 biaochi.toml 的文件夹、工作簿（.xlsx）或示例名称。",
     "run": "计算得分和位次，生成工作簿和 HTML 报告。",
@@ -87,7 +92,7 @@ def in_chinese(group: click.Group) -> click.Group:
         helper = command.get_help_option(click.Context(command))
         for option in [*command.params, helper]:
             if isinstance(option, click.Option):
-                option.help = CHINESE[option.opts[0]]
+                option.help = CHINESE.get(f"{command.name} {option.opts[0]}") or CHINESE[option.opts[0]]
     return group
 
 

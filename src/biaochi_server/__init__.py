@@ -1,0 +1,1 @@
+"""The workplace: departments and cities report, reviewers check, everything stands in the journal."""

@@ -1,0 +1,56 @@
+"""``biaochi serve`` and ``biaochi manage``: start the server and look after it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+MISSING = 'The server needs more packages: pip install "biaochi[server]". 服务器需要安装附加包：pip install "biaochi[server]"。'
+
+
+def ready() -> None:
+    """Load Django with the server's settings, or say what is missing."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "biaochi_server.settings")
+    try:
+        import csp  # noqa: F401
+        import django
+        import gunicorn  # noqa: F401
+    except ModuleNotFoundError as e:
+        raise click.ClickException(f"{MISSING} ({e})") from None
+    django.setup()
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def manage(arguments: tuple[str, ...]) -> None:
+    """Look after the server: migrate, verify, add_administrator and Django's commands."""
+    ready()
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["biaochi manage", *(arguments or ("help",))])
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes; unset: one for SQLite, cores + 1 for PostgreSQL.")
+def serve(host: str, port: int, workers: int | None) -> None:
+    """Start the server, after bringing its database up to date."""
+    if host not in ("127.0.0.1", "localhost"):
+        os.environ.setdefault("BIAOCHI_HOSTS", f"{host} localhost 127.0.0.1 [::1]")
+    ready()
+    from django.core.management import call_command
+    from django.db import connection
+
+    call_command("migrate", verbosity=0)
+    call_command("check", databases=["default"], fail_level="ERROR")
+    connection.close()
+    many = workers or (1 if connection.vendor == "sqlite" else (os.cpu_count() or 1) + 1)
+    click.echo(f"http://{host}:{port}/", err=True)
+    threads = ["--threads", "8"] if connection.vendor == "sqlite" else []
+    sys.argv = ["gunicorn", "biaochi_server.wsgi:application", "--bind", f"{host}:{port}", "--workers", str(many), *threads, "--log-level", "warning"]
+    from gunicorn.app.wsgiapp import run
+
+    run()

@@ -1,0 +1,1 @@
+"""The journal: every change, who made it, why; append-only, hash-chained."""

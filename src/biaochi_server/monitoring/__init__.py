@@ -1,0 +1,1 @@
+"""Frameworks, rounds, submissions: from a clerk's figure to an approved one."""

@@ -1,0 +1,1 @@
+"""Organisations, users and the duties that join them; signing in."""

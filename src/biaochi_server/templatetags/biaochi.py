@@ -1,0 +1,35 @@
+"""Filters for figures and journal entries."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from biaochi_server.journal.words import VERBS
+from biaochi_server.plain.numbers import shown
+
+register = template.Library()
+register.filter("figure", shown)
+
+
+@register.filter
+def verb(name: str) -> str:
+    """A journal verb in plain words."""
+    return str(VERBS.get(name, name))
+
+
+@register.filter
+def yes_no(value: object) -> str:
+    """Plain words for true and false, a dash for nothing, else the value."""
+    if value is True:
+        return _("yes")
+    if value is False:
+        return _("no")
+    return "—" if value in (None, "") else str(value)
+
+
+@register.inclusion_tag("biaochi/field.html")
+def field(bound: object, hint: str | SafeString = "") -> dict[str, object]:
+    """One form field with its label, hint and errors."""
+    return {"field": bound, "hint": hint}
