@@ -27,8 +27,8 @@ bench: setup         ## timings, each beside a peer or a limit; appended to benc
 docs: setup          ## regenerate docs/reference
 	$(BIN)/python docs/build.py
 
-serve: setup         ## start the server on http://127.0.0.1:8000/
-	$(BIN)/biaochi serve
+serve: setup         ## start the server with the demonstration on http://127.0.0.1:8000/
+	$(BIN)/biaochi serve --demo
 
 setup: $(VENV)/.done
 

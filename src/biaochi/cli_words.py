@@ -13,6 +13,7 @@ CHINESE = {
     "serve": "启动服务器，并先把数据库更新到最新。",
     "manage": "维护服务器：migrate、verify、add_administrator 以及 Django 的命令。",
     "--host": "监听的地址。",
+    "--demo": "从零开始，载入山西演示数据；密码只显示一次。",
     "--port": "监听的端口。",
     "serve --workers": "进程数；不填时 SQLite 为 1，PostgreSQL 为核数加 1。",
     "cli": "标尺：由指标体系和数据计算综合指数。",

@@ -36,16 +36,22 @@ def manage(arguments: tuple[str, ...]) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes; unset: one for SQLite, cores + 1 for PostgreSQL.")
-def serve(host: str, port: int, workers: int | None) -> None:
+@click.option("--demo", is_flag=True, help="Start from nothing with the Shanxi demonstration; passwords are printed once.")
+def serve(host: str, port: int, workers: int | None, demo: bool) -> None:
     """Start the server, after bringing its database up to date."""
     if host not in ("127.0.0.1", "localhost"):
         os.environ.setdefault("BIAOCHI_HOSTS", f"{host} localhost 127.0.0.1 [::1]")
+    if demo:
+        os.environ |= {"BIAOCHI_DEMO": "yes", "BIAOCHI_SECOND_FACTOR": "none"}
+        os.environ.setdefault("BIAOCHI_DATA", "biaochi-demo")
     ready()
     from django.core.management import call_command
     from django.db import connection
 
     call_command("migrate", verbosity=0)
     call_command("check", databases=["default"], fail_level="ERROR")
+    if demo:
+        call_command("demo")
     connection.close()
     many = workers or (1 if connection.vendor == "sqlite" else (os.cpu_count() or 1) + 1)
     click.echo(f"http://{host}:{port}/", err=True)

@@ -23,14 +23,19 @@ class Link(NamedTuple):
 
 def rail(user: User, path: str) -> list[Link]:
     """The places that a user's duties open."""
+    anyone = tuple(Role)
     places = [
+        ("monitoring:todo", _("To do"), anyone),
+        ("monitoring:submissions", _("Reporting"), (Role.REPORTER,)),
+        ("monitoring:rounds", _("Rounds"), (Role.COORDINATOR, Role.LEADER)),
+        ("monitoring:editions", _("Frameworks"), anyone),
         ("people:users", _("People"), (Role.ADMINISTRATOR,)),
         ("people:organisations", _("Organisations"), (Role.ADMINISTRATOR,)),
         ("journal", _("Journal"), (Role.ADMINISTRATOR, Role.LEADER)),
     ]
     found = []
     for name, words, roles in places:
-        if not roles or user.has(*roles):
+        if user.has(*roles):
             address = reverse(name)
             found.append(Link(address, words, path.startswith(address)))
     return found

@@ -11,7 +11,7 @@ from biaochi_server.journal.views import journal, of_object
 
 def home(request: HttpRequest) -> HttpResponse:
     """The first page a person's duties give."""
-    return redirect("people:account")
+    return redirect("monitoring:todo" if request.user.held else "people:account")  # type: ignore[union-attr]
 
 
 @login_not_required
@@ -30,5 +30,6 @@ urlpatterns = [
     path("language/", login_not_required(set_language), name="set_language"),
     path("journal/", journal, name="journal"),
     path("journal/<slug:app>.<slug:model>/<slug:pk>/", of_object, name="history"),
+    path("", include("biaochi_server.monitoring.urls")),
     path("", include("biaochi_server.people.urls")),
 ]

@@ -135,7 +135,9 @@ def test_help_is_complete_in_both_languages():
             if p.param_type_name == "option":
                 wanted.add(p.opts[0])
                 assert p.help
-    assert wanted == CHINESE.keys()
+    own = {k for k in CHINESE if " -" in k}  # where one command says something else than the others
+    assert {k.split()[1] for k in own} <= wanted
+    assert wanted == CHINESE.keys() - own
     chinese = biaochi("--help", "--lang", "zh")
     assert "用法：" in chinese.stdout
     assert "选项" in chinese.stdout

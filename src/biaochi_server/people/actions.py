@@ -36,11 +36,12 @@ def save_organisation(organisation: Organisation, *, by: User | None) -> Organis
 
 
 @write
-def save_user(user: User, *, by: User | None, password: str | None = None) -> User:
-    """Add a user or change one; a new user without a password can only set one by a link."""
+def save_user(user: User, *, by: User | None, password: str | None = None, hashed: str = "") -> User:
+    """Add a user or change one; a new user without a password (or its hash) can only set one by a link."""
     old = User.objects.select_for_update().filter(pk=user.pk).first()
     if old is None:
         user.set_password(password) if password else user.set_unusable_password()
+        user.password = hashed or user.password
     user.full_clean(exclude=["password"])
     user.save()
     record("user.changed" if old else "user.added", user, by=by, before=_values(old, "user") if old else None, after=_values(user, "user"))

@@ -43,7 +43,7 @@ def read(text: str) -> Typed:
         return Typed(wrong="unit_typed")
     if _NUMBER.fullmatch(plain):
         return Typed(Decimal(plain.replace(",", "")))
-    return Typed(wrong="unit_typed" if re.fullmatch(_NUMBER.pattern + r"[^\d.,]+", plain, re.ASCII) else "not_a_number")
+    return Typed(wrong="unit_typed" if re.fullmatch(rf"(?:{_NUMBER.pattern})[^\d.,]+", plain, re.ASCII) else "not_a_number")
 
 
 def canonical(value: Decimal) -> str:

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
+
 from django import template
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from biaochi_server.journal.words import VERBS
+from biaochi_server.monitoring import words
+from biaochi_server.plain.checks import Finding
 from biaochi_server.plain.numbers import shown
 
 register = template.Library()
 register.filter("figure", shown)
+
+
+@register.filter
+def sentence(finding: Finding) -> str:
+    """A finding in words, with its fix."""
+    return words.sentence(finding)
+
+
+@register.filter
+def percent(change: Decimal | None) -> str:
+    """Growth with its sign: ``+9.4``; a dash for none."""
+    return "—" if change is None else f"{change:+.1f}".replace("-", "−")
+
+
+@register.filter
+def at(mapping: Mapping[str, str], key: object) -> str:
+    """The value at ``m-12`` for ``mapping|at:"m-"`` and so on; empty if it is not there."""
+    return mapping.get(str(key), "")
 
 
 @register.filter
