@@ -18,7 +18,8 @@ def ready() -> None:
         import django
         import gunicorn  # noqa: F401
     except ModuleNotFoundError as e:
-        raise click.ClickException(f"{MISSING} ({e})") from None
+        click.echo(f"{MISSING} ({e})", err=True)
+        sys.exit(2)
     django.setup()
 
 
