@@ -166,14 +166,13 @@ def finished(edition: FrameworkEdition, values: Values, users: Mapping[tuple[str
 
 
 def _filled(pk: int, values: Values, users: Mapping[tuple[str, str], User]) -> None:
-    """Fill one submission, explain what must be explained, submit it, and have it approved by its reviewers."""
+    """Fill one submission, each figure with where it is from, submit it, and have it approved by its reviewers."""
     cells = list(Cell.objects.filter(submission=pk).select_related("indicator", "submission__organisation", "reviewer"))
     submission = cells[0].submission
     reporter = users[Role.REPORTER, submission.organisation.code]
-    actions.save_draft(submission, [Edit(c.pk, c.version, values[c.indicator.code, c.unit, DONE]) for c in cells], by=reporter)
-    unlikely = [r.cell for r in queries.grid(submission) if r.unexplained]
-    told = "演示：已核实属实。Demonstration: checked and right."
-    actions.save_draft(submission, [Edit(c.pk, c.version, c.text, told) for c in unlikely], by=reporter)
+    printed = {(r["code"], "140000") for r in table("facts.csv")}
+    edits = [Edit(c.pk, c.version, values[key], PRINTED if key[:2] in printed else GENERATED) for c in cells for key in [(c.indicator.code, c.unit, DONE)]]
+    actions.save_draft(submission, edits, by=reporter)
     actions.submit(submission, by=reporter)
     for code in {c.reviewer.code for c in cells}:
         mine = Cell.objects.filter(submission=submission, reviewer__code=code)

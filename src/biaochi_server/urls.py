@@ -4,9 +4,9 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import include, path
-from django.views.i18n import set_language
 
 from biaochi_server.journal.views import journal, of_object
+from biaochi_server.people.views import language
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -27,7 +27,7 @@ def healthy(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", home, name="home"),
     path("health/", healthy, name="health"),
-    path("language/", login_not_required(set_language), name="set_language"),
+    path("language/", language, name="set_language"),
     path("journal/", journal, name="journal"),
     path("journal/<slug:app>.<slug:model>/<slug:pk>/", of_object, name="history"),
     path("", include("biaochi_server.monitoring.urls")),

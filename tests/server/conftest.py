@@ -15,7 +15,9 @@ django.setup()
 
 from django.test import Client
 
+from biaochi_server import demo
 from biaochi_server.database import writing
+from biaochi_server.monitoring.models import Round
 from biaochi_server.people import actions
 from biaochi_server.people.models import Organisation, User
 from biaochi_server.people.states import Kind, Role
@@ -76,3 +78,13 @@ def signed_in() -> Callable[[User], Client]:
         return client
 
     return enter
+
+
+@pytest.fixture
+def shanxi(db: None) -> None:
+    demo.make()
+
+
+@pytest.fixture
+def round_(shanxi: None) -> Round:
+    return Round.objects.get(period="2023")

@@ -13,9 +13,10 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from biaochi_server import demo
 from biaochi_server.monitoring import actions
-from biaochi_server.monitoring.models import Cell, Submission
+from biaochi_server.monitoring.models import Submission
 from biaochi_server.people.models import Organisation, User
 from biaochi_server.people.states import Role
+from tests.server.shanxi import fill, versions
 
 TABLE = tomllib.loads((Path(__file__).parent / "routes.toml").read_text(encoding="utf-8"))
 VISITORS = {
@@ -44,10 +45,12 @@ def places(db: None, person: Callable[..., User]) -> dict[str, dict[str, Any]]:
     subject = person("subject", (Organisation.objects.get(code="kjt"), Role.REPORTER))
     submission = Submission.objects.get(round__period="2023", organisation__code="140100")
     cell = submission.cells.filter(reviewer__code="gxt").first()
-    done = Cell.objects.filter(submission__round__period="2022", submission__organisation__code="140100", reviewer__code="gxt").first()
     assert cell is not None
-    assert done is not None
-    wish = actions.ask_unlock(done, by=User.objects.get(username="reporter-140100"), reason="a wish")
+    reporter = User.objects.get(username="reporter-140200")
+    other = fill(Submission.objects.get(round=submission.round, organisation__code="140200"), reporter)
+    mine = other.cells.filter(reviewer__code="gxt")
+    actions.approve(other, versions(mine), by=User.objects.get(username="reviewer-gxt"))
+    wish = actions.ask_unlock(mine[0], by=reporter, reason="a wish")
     return {
         "history": {"app": "people", "model": "user", "pk": str(subject.pk)},
         "people:set_by_link": {"uidb64": "x", "token": "y-z"},

@@ -291,6 +291,12 @@ def return_cells(submission: Submission, seen: Mapping[int, int], messages: Mapp
     return submission
 
 
+def _must_take_figures(round_: Round) -> None:
+    """An unlocked cell must be mendable: the round has to take figures."""
+    if not round_.takes_figures():
+        raise Refused(_("This round takes no figures now, so nothing can be unlocked; the coordinator must open it again first."))
+
+
 def _unlock(cell: Cell, reason: str) -> None:
     """Open one approved cell; the approval of the rest stands."""
     move(cell, "unlock", CELL_MOVES, reason=reason)
@@ -303,6 +309,7 @@ def _unlock(cell: Cell, reason: str) -> None:
 def unlock(cell: Cell, *, by: User, reason: str) -> Cell:
     """Unlock one approved cell, by its reviewer."""
     submission = _locked(cell.submission)
+    _must_take_figures(submission.round)
     cell = Cell.objects.select_for_update(of=("self",)).select_related("indicator").get(pk=cell.pk)
     _unlock(cell, reason)
     record("submission.unlocked", submission, by=by, before={_name(cell): cell.approved_text}, reason=reason)
@@ -315,6 +322,7 @@ def ask_unlock(cell: Cell, *, by: User, reason: str) -> UnlockRequest:
     if not reason.strip():
         raise NeedsReason(_("Say why the approved figure must be corrected."))
     submission = _locked(cell.submission)
+    _must_take_figures(submission.round)
     cell = Cell.objects.select_for_update(of=("self",)).select_related("indicator").get(pk=cell.pk)
     if cell.state != CellState.APPROVED:
         raise IllegalMove(_("Only an approved cell needs unlocking."))
@@ -336,6 +344,7 @@ def answer_unlock(request: UnlockRequest, grant: bool, *, by: User, answer: str 
     request.answered_by, request.answer = by, answer.strip()
     request.save(update_fields=["state", "answered_by", "answer"])
     if grant:
+        _must_take_figures(submission.round)
         _unlock(request.cell, request.reason)
     verb = "submission.unlocked" if grant else "submission.unlock_refused"
     record(verb, submission, by=by, before={_name(request.cell): request.cell.approved_text}, reason=request.reason if grant else answer)

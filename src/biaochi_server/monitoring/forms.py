@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -112,7 +112,6 @@ class RoundForm(forms.Form):
     frequencies = forms.MultipleChoiceField(
         label=_("Indicators of which frequency"), choices=[("M", _("monthly")), ("Q", _("quarterly")), ("A", _("yearly"))], widget=forms.CheckboxSelectMultiple
     )
-    HINTS: ClassVar[dict[str, str]] = {}
 
     def clean_period(self) -> str:
         """An SDMX period."""

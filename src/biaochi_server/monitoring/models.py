@@ -298,22 +298,3 @@ class Observation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.indicator} {self.unit} {self.period} = {self.value}"
-
-
-class Upload(models.Model):
-    """A workbook that came in, kept as it was, with what was wrong with it."""
-
-    submission = models.ForeignKey(Submission, models.PROTECT, related_name="uploads")
-    name = models.CharField(max_length=200)
-    sha256 = models.CharField(max_length=64)
-    content = models.BinaryField()
-    by = models.ForeignKey(User, models.PROTECT, related_name="+")
-    at = models.DateTimeField()
-    problems = models.JSONField(default=list)
-    taken = models.BooleanField(default=False)
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["-pk"]
-
-    def __str__(self) -> str:
-        return self.name

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from itertools import groupby
 from typing import Any
 
@@ -13,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from biaochi_server import clock
 from biaochi_server.journal.queries import history
@@ -21,33 +19,9 @@ from biaochi_server.monitoring import actions, forms, queries, rules
 from biaochi_server.monitoring.models import Cell, FrameworkEdition, Indicator, Observation, Round, Submission, UnlockRequest
 from biaochi_server.monitoring.states import CellState, RoundState
 from biaochi_server.moves import Refused, Stale
-from biaochi_server.people.models import User
 from biaochi_server.people.queries import holders
 from biaochi_server.people.states import Role
-
-View = Callable[..., HttpResponse]
-both = require_http_methods(["GET", "HEAD", "POST"])
-
-
-def me(request: HttpRequest) -> User:
-    """The user of a page that only signed-in people reach."""
-    assert isinstance(request.user, User)
-    return request.user
-
-
-def only(rule: Any) -> Callable[[View], View]:
-    """Not there for those whom the rule does not let in."""
-
-    def wrap(view: View) -> View:
-        @wraps(view)
-        def inside(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-            if not rule(me(request)):
-                raise Http404
-            return view(request, *args, **kwargs)
-
-        return inside
-
-    return wrap
+from biaochi_server.people.views import both, me, only
 
 
 def _submission(request: HttpRequest, pk: int) -> Submission:
@@ -130,7 +104,9 @@ def _posted(request: HttpRequest, submission: Submission) -> HttpResponse:
     except actions.NotReady as e:
         return _grid(request, submission, True, refused=str(e), status=422)
     except Refused as e:
-        return _grid(request, submission, True, refused=str(e), status=409)
+        stored = submission.cells.select_related("indicator")
+        unsaved = [(c, typed[f"v-{c.pk}"]) for c in stored if typed.get(f"v-{c.pk}", c.text).strip() != c.text]
+        return _grid(request, submission, True, refused=str(e), unsaved=unsaved, status=409)
     messages.success(request, _("Draft saved."))
     return redirect("monitoring:grid", submission.pk)
 

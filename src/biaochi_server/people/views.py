@@ -26,6 +26,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlsafe_base64_en
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
+from django.views.i18n import set_language
 
 from biaochi_server import clock
 from biaochi_server.middleware import address
@@ -40,16 +41,25 @@ View = Callable[..., HttpResponse]
 both = require_http_methods(["GET", "HEAD", "POST"])
 
 
-def for_administrators(view: View) -> View:
-    """Not there for anyone else."""
+def me(request: HttpRequest) -> User:
+    """The user of a page that only signed-in people reach."""
+    assert isinstance(request.user, User)
+    return request.user
 
-    @wraps(view)
-    def inside(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        if not administers(request.user):
-            raise Http404
-        return view(request, *args, **kwargs)
 
-    return inside
+def only(rule: Callable[[User], bool]) -> Callable[[View], View]:
+    """Not there for those whom the rule does not let in."""
+
+    def wrap(view: View) -> View:
+        @wraps(view)
+        def inside(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+            if not rule(me(request)):
+                raise Http404
+            return view(request, *args, **kwargs)
+
+        return inside
+
+    return wrap
 
 
 def _after(request: HttpRequest) -> str:
@@ -157,6 +167,16 @@ class SetByLink(PasswordResetConfirmView):
 set_by_link = login_not_required(SetByLink.as_view())
 
 
+@login_not_required
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Change the language of the screens; for someone signed in it stays changed."""
+    chosen = request.POST.get("language", "")
+    if isinstance(request.user, User) and chosen in dict(settings.LANGUAGES):
+        actions.set_language(request.user, chosen)
+    return set_language(request)
+
+
 @both
 def account(request: HttpRequest) -> HttpResponse:
     """One's own name, duties, language and ways of signing in."""
@@ -167,7 +187,7 @@ def account(request: HttpRequest) -> HttpResponse:
 @both
 def password(request: HttpRequest) -> HttpResponse:
     """Change one's own password."""
-    user = _me(request)
+    user = me(request)
     form = forms.Password(user, request.POST or None)
     status = 200
     if form.is_valid() and not _allowed(request, "password", user.username):
@@ -184,7 +204,7 @@ def password(request: HttpRequest) -> HttpResponse:
 @both
 def second_setup(request: HttpRequest) -> HttpResponse:
     """Set up the second factor: show the secret as a picture, take a first code."""
-    user = _me(request)
+    user = me(request)
     if user.totp_secret:
         return redirect("people:account")
     secret = request.session.setdefault("new_secret", pyotp.random_base32())
@@ -207,46 +227,41 @@ def second_setup(request: HttpRequest) -> HttpResponse:
     return render(request, "people/second_setup.html", {"form": form, "secret": secret, "picture": base64.b64encode(picture.getvalue()).decode()})
 
 
-def _me(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
-
-
-@for_administrators
+@only(administers)
 @both
 def organisations(request: HttpRequest) -> HttpResponse:
     """All organisations."""
     return render(request, "people/organisations.html", {"organisations": Organisation.objects.select_related("parent")})
 
 
-@for_administrators
+@only(administers)
 @both
 def organisation(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     """One organisation: add or change."""
     found = get_object_or_404(Organisation, pk=pk) if pk else None
     form = forms.OrganisationForm(request.POST or None, instance=found)
     if form.is_valid():
-        actions.save_organisation(form.save(commit=False), by=_me(request))
+        actions.save_organisation(form.save(commit=False), by=me(request))
         messages.success(request, _("Saved."))
         return redirect("people:organisations")
     return render(request, "people/organisation.html", {"form": form, "organisation": found})
 
 
-@for_administrators
+@only(administers)
 @both
 def users(request: HttpRequest) -> HttpResponse:
     """All users with their duties."""
     return render(request, "people/users.html", {"users": queries.users()})
 
 
-@for_administrators
+@only(administers)
 @both
 def user(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     """One user: add or change, and the duties."""
     found = get_object_or_404(User, pk=pk) if pk else None
     form = forms.UserForm(request.POST or None, instance=found)
     if form.is_valid():
-        saved = actions.save_user(form.save(commit=False), by=_me(request))
+        saved = actions.save_user(form.save(commit=False), by=me(request))
         messages.success(request, _("Saved."))
         return redirect("people:user", saved.pk)
     duties = found.duties.select_related("organisation") if found else None
@@ -264,7 +279,7 @@ def _tried(request: HttpRequest, act: Callable[[], object], done: str) -> None:
         messages.success(request, done)
 
 
-@for_administrators
+@only(administers)
 @require_POST
 def give_duty(request: HttpRequest, pk: int) -> HttpResponse:
     """Give a user a duty."""
@@ -272,33 +287,33 @@ def give_duty(request: HttpRequest, pk: int) -> HttpResponse:
     if form.is_valid():
         d = form.cleaned_data
         give = actions.give_duty
-        _tried(request, lambda: give(person, d["organisation"], d["role"], start=d["start"], end=d["end"], by=_me(request)), _("The duty is given."))
+        _tried(request, lambda: give(person, d["organisation"], d["role"], start=d["start"], end=d["end"], by=me(request)), _("The duty is given."))
     else:
         messages.error(request, _("The duty needs an organisation, a role and a first day; the last day can't be before the first."))
     return redirect("people:user", pk)
 
 
-@for_administrators
+@only(administers)
 @require_POST
 def end_duty(request: HttpRequest, pk: int) -> HttpResponse:
     """End a duty today."""
     duty = get_object_or_404(Duty, pk=pk)
-    _tried(request, lambda: actions.end_duty(duty, on=clock.today(), by=_me(request)), _("The duty ends today."))
+    _tried(request, lambda: actions.end_duty(duty, on=clock.today(), by=me(request)), _("The duty ends today."))
     return redirect("people:user", duty.user_id)
 
 
-@for_administrators
+@only(administers)
 @require_POST
 def set_active(request: HttpRequest, pk: int) -> HttpResponse:
     """Disable a user or let them in again."""
-    return _with_reason(request, pk, lambda u, r: actions.set_active(u, not u.is_active, by=_me(request), reason=r))
+    return _with_reason(request, pk, lambda u, r: actions.set_active(u, not u.is_active, by=me(request), reason=r))
 
 
-@for_administrators
+@only(administers)
 @require_POST
 def reset_second(request: HttpRequest, pk: int) -> HttpResponse:
     """Turn a user's second factor off."""
-    return _with_reason(request, pk, lambda u, r: actions.reset_second_factor(u, by=_me(request), reason=r))
+    return _with_reason(request, pk, lambda u, r: actions.reset_second_factor(u, by=me(request), reason=r))
 
 
 def _with_reason(request: HttpRequest, pk: int, act: Callable[[User, str], object]) -> HttpResponse:
@@ -310,7 +325,7 @@ def _with_reason(request: HttpRequest, pk: int, act: Callable[[User, str], objec
     return redirect("people:user", pk)
 
 
-@for_administrators
+@only(administers)
 @require_POST
 def link(request: HttpRequest, pk: int) -> HttpResponse:
     """Make a link by which a user sets a password; shown once, works once, for three days."""

@@ -32,7 +32,7 @@ def percent(change: Decimal | None) -> str:
 
 @register.filter
 def at(mapping: Mapping[str, str], key: object) -> str:
-    """The value at ``m-12`` for ``mapping|at:"m-"`` and so on; empty if it is not there."""
+    """What a mapping holds under a key; empty if it is not there."""
     return mapping.get(str(key), "")
 
 
@@ -40,6 +40,15 @@ def at(mapping: Mapping[str, str], key: object) -> str:
 def verb(name: str) -> str:
     """A journal verb in plain words."""
     return str(VERBS.get(name, name))
+
+
+@register.filter
+def typed(side: object) -> str:
+    """One side of a change to a cell: the figure with its explanation, or the figure alone."""
+    if not isinstance(side, Mapping):
+        return str(side or "…")
+    figure = str(side.get("text") or "…")
+    return f"{figure}（{side['note']}）" if side.get("note") else figure
 
 
 @register.filter
