@@ -244,6 +244,11 @@ class Cell(models.Model):
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["reviewer", "state"], name="cell_to_review")]
 
     def __str__(self) -> str:
+        return self.key
+
+    @property
+    def key(self) -> str:
+        """What the journal calls it: indicator and unit."""
         return f"{self.indicator.code} {self.unit}"
 
     @property

@@ -11,7 +11,7 @@ from decimal import Decimal
 from django.db.models import Count, Q, QuerySet
 
 from biaochi_server import bridge, clock
-from biaochi_server.monitoring.models import Cell, Day, FrameworkEdition, Observation, Round, Submission, UnlockRequest
+from biaochi_server.monitoring.models import Cell, Day, FrameworkEdition, Indicator, Observation, Round, Submission, UnlockRequest
 from biaochi_server.monitoring.states import EDITABLE, Ask, CellState, RoundState
 from biaochi_server.people.models import Organisation, User
 from biaochi_server.people.states import Kind
@@ -241,6 +241,14 @@ def asked_twice(round_: Round) -> list[tuple[str, str]]:
     others = Cell.objects.filter(submission__round__period=round_.period, indicator__name_zh__in={n for n, _ in keys}).exclude(submission__round=round_)
     found = others.values_list("indicator__name_zh", "unit", "submission__round__title_zh").distinct()
     return sorted({(name, title) for name, unit, title in found if (name, unit) in keys})
+
+
+def series(indicator: Indicator, units: list[str]) -> list[Observation]:
+    """The newest vintage of each approved or imported value of units, by period."""
+    newest: dict[tuple[str, str], Observation] = {}
+    for o in Observation.objects.filter(index=indicator.edition.index, indicator=indicator.code, unit__in=units).order_by("period", "vintage"):
+        newest[o.unit, o.period] = o
+    return list(newest.values())
 
 
 COMPARED = ("name_zh", "name_en", "unit", "direction", "weight", "frequency", "parent_code", "low", "high", "definition_zh", "source_zh")
