@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext as _
 
 from biaochi_server.journal.actions import request_number
 
@@ -23,6 +24,15 @@ def address(request: HttpRequest) -> str:
     return said[-n] if 0 < n <= len(said) else str(request.META.get("REMOTE_ADDR", ""))
 
 
+LARGEST = 8 * 2**20  # bytes; workbooks and pages are far smaller
+
+
+def too_large() -> HttpResponse:
+    """Refuse a body before it is read."""
+    text = _("Too large: at most %(limit)s MB can be sent at once. Go back; what you had saved is still there.") % {"limit": LARGEST // 2**20}
+    return HttpResponse(text, status=413, content_type="text/plain; charset=utf-8")
+
+
 class Request:
     """Number the request, so that all journal entries of one request can be found together."""
 
@@ -32,7 +42,7 @@ class Request:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         token = request_number.set(uuid.uuid4().hex)
         try:
-            response = self.get_response(request)
+            response = too_large() if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST else self.get_response(request)
         finally:
             number = request_number.get()
             request_number.reset(token)

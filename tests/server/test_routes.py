@@ -50,13 +50,15 @@ def places(db: None, person: Callable[..., User]) -> dict[str, dict[str, Any]]:
     other = fill(Submission.objects.get(round=submission.round, organisation__code="140200"), reporter)
     mine = other.cells.filter(reviewer__code="gxt")
     actions.approve(other, versions(mine), by=User.objects.get(username="reviewer-gxt"))
+    kept = actions.refuse_workbook(submission, actions.File("form.xlsx", b"no workbook"), [], by=User.objects.get(username="reporter-140100"))
     wish = actions.ask_unlock(mine[0], by=reporter, reason="a wish")
     return {
         "history": {"app": "people", "model": "user", "pk": str(subject.pk)},
         "people:set_by_link": {"uidb64": "x", "token": "y-z"},
         "people:organisation": {"pk": Organisation.objects.get(code="kjt").pk}, "people:end_duty": {"pk": subject.duties.get().pk},
         **{f"people:{n}": {"pk": subject.pk} for n in ("user", "give_duty", "set_active", "reset_second", "link")},
-        **{f"monitoring:{n}": {"pk": submission.pk} for n in ("grid", "paste", "review")},
+        **{f"monitoring:{n}": {"pk": submission.pk} for n in ("grid", "paste", "review", "workbook", "excel")},
+        **{f"monitoring:{n}": {"pk": kept.pk} for n in ("upload", "marked")},
         **{f"monitoring:{n}": {"pk": cell.pk} for n in ("cell", "save_cell", "unlock")},
         **{f"monitoring:{n}": {"pk": submission.round_id} for n in ("board", "move_round", "remind")},
         "monitoring:answer_unlock": {"pk": wish.pk}, "monitoring:edition": {"pk": submission.round.edition_id}, "monitoring:indicator": {"pk": cell.indicator_id},

@@ -24,6 +24,8 @@ VERBS = {
     "round.reopen": _("opened the round again"),
     "round.release": _("released the round"),
     "submission.saved": _("saved a draft"),
+    "submission.workbook_taken": _("took figures from a workbook"),
+    "submission.workbook_refused": _("uploaded a workbook of which nothing was taken"),
     "submission.submitted": _("submitted"),
     "submission.approved": _("approved"),
     "submission.returned": _("returned"),

@@ -1,10 +1,13 @@
-"""What is typed in monitoring: the grid, a paste, a round."""
+"""What is typed in monitoring: the grid, a paste, a workbook, a round."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, time
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -13,9 +16,12 @@ from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
 from biaochi_server import bridge
+from biaochi_server.monitoring import words
 from biaochi_server.monitoring.actions import Edit
-from biaochi_server.monitoring.models import FrameworkEdition
+from biaochi_server.monitoring.models import Cell, FrameworkEdition, Indicator, Submission
 from biaochi_server.monitoring.queries import Row
+from biaochi_server.plain.checks import HARD, SOFT, hard
+from biaochi_server.plain.workbook import TEXT_COLUMN, Book, Line, Mark, Taken, Trouble, make, read
 
 
 def edits(post: Mapping[str, str], cells: Sequence[int]) -> list[Edit]:
@@ -133,3 +139,124 @@ class RoundForm(forms.Form):
 
 def _at(day: Any, hour: time) -> datetime:
     return timezone.make_aware(datetime.combine(day, hour))
+
+
+# ---- the workbook
+
+
+def _marks(row: Row) -> list[Mark]:
+    """What the grid says beside a cell."""
+    told = [Mark(SOFT, __("Returned: %(message)s") % {"message": row.cell.message})] if row.cell.message and row.cell.editable else []
+    if not row.cell.text:
+        return told
+    return told + [Mark(f.severity, words.sentence(f)) for f in row.findings if f.severity == HARD or not row.cell.explained]
+
+
+def _line(row: Row, branch: str, writable: bool) -> Line:
+    cell, card = row.cell, row.cell.indicator
+    change = f"{row.change:+.1f}" if row.change is not None else ""
+    return Line(
+        card.code, card.name, row.unit_name, card.unit, cell.text, row.last, row.year_ago, change, cell.get_state_display(), cell.note, cell.unit, cell.version,
+        branch, writable and cell.editable, card.low, card.high, card.whole, tuple(_marks(row)),
+    )  # fmt: skip
+
+
+def form_hash(submission: Submission) -> str:
+    """Changes when the form asks for other cells, or by another framework."""
+    keys = sorted(submission.cells.values_list("indicator__code", "unit"))
+    return hashlib.sha256(json.dumps([submission.pk, submission.round.edition.fingerprint, keys]).encode()).hexdigest()
+
+
+def workbook(
+    submission: Submission, branches: Iterable[tuple[Indicator, Sequence[Row]]], *, writable: bool, tried: Mapping[tuple[str, str], Tried] | None = None
+) -> bytes:
+    """The form of a submission as an Excel workbook; with ``tried``, as it came back, marked."""
+    lines = []
+    for branch, rows in branches:
+        for row in rows:
+            line = _line(row, branch.name, writable)
+            if tried and (mine := tried.get((line.code, line.unit))):
+                line = replace(line, text=mine.text, note=mine.note, was=line.text, was_note=line.note, marks=mine.marks)
+            lines.append(line)
+    round_ = submission.round
+    title = f"{submission.organisation.name} · {round_.title} · {round_.period}"
+    meta = {"submission": str(submission.pk), "form": form_hash(submission), "title": title}
+    return make(lines, meta, words.header_words(), title=title, notice=round_.edition.notice)
+
+
+class Tried(NamedTuple):
+    """What a workbook holds for a cell, and what is wrong with it."""
+
+    text: str
+    note: str
+    marks: tuple[Mark, ...]
+
+
+class WorkbookForm(forms.Form):
+    """A workbook that comes back."""
+
+    file = forms.FileField(label=_("The filled workbook (.xlsx)"), widget=forms.FileInput({"accept": ".xlsx"}))
+
+
+class Judged(NamedTuple):
+    """What a workbook that came back amounts to: drafts to write, or everything that is wrong with it."""
+
+    edits: list[Edit]
+    troubles: list[Trouble]
+    tried: dict[tuple[str, str], Tried]
+
+
+def judge(submission: Submission, rows: Sequence[Row], content: bytes, conflicts: Iterable[Cell] = ()) -> Judged:
+    """Hold a workbook against the form: all of it can be taken, or every problem is told."""
+    book = read(content)
+    troubles = list(book.troubles) or list(_belongs(submission, book))
+    known = {(r.cell.indicator.code, r.cell.unit): r for r in rows}
+    edits: list[Edit] = []
+    if book.rows and not any(t.rule in ("other_form", "other_version") for t in troubles):
+        troubles += _keys(known, book)
+        theirs = {c.pk: c.text for c in conflicts}
+        for taken in book.rows:
+            if taken.changed and (row := known.get((taken.code, taken.unit))):
+                wrong = list(_wrong(row, taken, theirs))
+                troubles += wrong
+                edits.append(Edit(row.cell.pk, taken.version, taken.text, taken.note))
+    return Judged(edits, troubles, _tried(book, troubles, known))
+
+
+def _belongs(submission: Submission, book: Book) -> Iterator[Trouble]:
+    if book.meta.get("submission") != str(submission.pk):
+        yield Trouble("other_form", facts={"title": book.meta.get("title", "—")[:100]})
+    elif book.meta.get("form") != form_hash(submission):
+        yield Trouble("other_version")
+
+
+def _keys(known: Mapping[tuple[str, str], Row], book: Book) -> Iterator[Trouble]:
+    there = {(t.code, t.unit) for t in book.rows}
+    for taken in book.rows:
+        if (taken.code, taken.unit) not in known:
+            yield Trouble("unknown_key", f"A{taken.row}", {"key": f"{taken.code} {taken.unit}"[:60]})
+    for code, unit in known.keys() - there:
+        if not any(t.rule == "twice" for t in book.troubles):
+            yield Trouble("row_missing", facts={"key": f"{code} {unit}"})
+
+
+def _wrong(row: Row, taken: Taken, theirs: Mapping[int, str]) -> Iterator[Trouble]:
+    """What is wrong with one changed row."""
+    where, key = f"{TEXT_COLUMN}{taken.row}", {"key": row.cell.key}
+    if not row.cell.editable:
+        yield Trouble("shut", where, key | {"text": taken.text[:40]})
+    elif row.cell.pk in theirs:
+        yield Trouble("conflict", where, key | {"theirs": theirs[row.cell.pk], "yours": taken.text[:60]})
+    for finding in hard(taken.text, row.cell.indicator.limits, required=False):
+        yield Trouble(finding.rule, where, key | finding.facts)
+
+
+def _tried(book: Book, troubles: Sequence[Trouble], known: Mapping[tuple[str, str], Row]) -> dict[tuple[str, str], Tried]:
+    """For the marked workbook: what was typed, with what is wrong with it."""
+    found = {}
+    for taken in book.rows:
+        row = known.get((taken.code, taken.unit))
+        mine = [Mark(HARD, words.trouble(t.rule, t.facts)) for t in troubles if t.facts.get("key") == f"{taken.code} {taken.unit}"]
+        if row and (mine or taken.changed):
+            found[taken.code, taken.unit] = Tried(taken.text, taken.note, tuple(mine))
+    return found

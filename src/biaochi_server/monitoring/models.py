@@ -303,3 +303,27 @@ class Observation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.indicator} {self.unit} {self.period} = {self.value}"
+
+
+class Upload(models.Model):
+    """A workbook that came back, kept as it was, with what was wrong with it: insert-only."""
+
+    submission = models.ForeignKey(Submission, models.PROTECT, related_name="uploads")
+    name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    content = models.BinaryField()
+    by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    troubles = models.JSONField(default=list)
+    cells = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def taken(self) -> bool:
+        """Whether its figures were taken into the draft."""
+        return not self.troubles

@@ -11,7 +11,7 @@ from decimal import Decimal
 from django.db.models import Count, Q, QuerySet
 
 from biaochi_server import bridge, clock
-from biaochi_server.monitoring.models import Cell, Day, FrameworkEdition, Indicator, Observation, Round, Submission, UnlockRequest
+from biaochi_server.monitoring.models import Cell, Day, FrameworkEdition, Indicator, Observation, Round, Submission, UnlockRequest, Upload
 from biaochi_server.monitoring.states import EDITABLE, Ask, CellState, RoundState
 from biaochi_server.people.models import Organisation, User
 from biaochi_server.people.states import Kind
@@ -249,6 +249,12 @@ def series(indicator: Indicator, units: list[str]) -> list[Observation]:
     for o in Observation.objects.filter(index=indicator.edition.index, indicator=indicator.code, unit__in=units).order_by("period", "vintage"):
         newest[o.unit, o.period] = o
     return list(newest.values())
+
+
+def cells_in_conflict(upload: Upload) -> list[Cell]:
+    """The cells that someone else had changed when a workbook came in."""
+    keys = {t["facts"].get("key") for t in upload.troubles if t["rule"] == "conflict"}
+    return [c for c in Cell.objects.filter(submission=upload.submission).select_related("indicator") if c.key in keys] if keys else []
 
 
 COMPARED = ("name_zh", "name_en", "unit", "direction", "weight", "frequency", "parent_code", "low", "high", "definition_zh", "source_zh")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from biaochi_server.monitoring.views import reporting, review, rounds
+from biaochi_server.monitoring.views import reporting, review, rounds, workbooks
 
 app_name = "monitoring"
 urlpatterns = [
@@ -10,6 +10,10 @@ urlpatterns = [
     path("submissions/", reporting.submissions, name="submissions"),
     path("submissions/<int:pk>/", reporting.grid, name="grid"),
     path("submissions/<int:pk>/paste/", reporting.paste, name="paste"),
+    path("submissions/<int:pk>/workbook/", workbooks.workbook, name="workbook"),
+    path("submissions/<int:pk>/excel/", workbooks.excel, name="excel"),
+    path("uploads/<int:pk>/", workbooks.upload, name="upload"),
+    path("uploads/<int:pk>/marked/", workbooks.marked, name="marked"),
     path("cells/<int:pk>/", review.cell, name="cell"),
     path("cells/<int:pk>/save/", reporting.save_cell, name="save_cell"),
     path("cells/<int:pk>/unlock/", review.unlock, name="unlock"),

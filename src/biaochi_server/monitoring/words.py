@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.utils.translation import gettext_lazy as _
 
 from biaochi_server.plain.checks import Finding
@@ -22,6 +24,48 @@ FINDINGS = {
     "repeated": _("Exactly the figure of the last period, %(value)s. Explain if it is right."),
     "sum_differs": _("The province is %(whole)s, its cities add up to %(sum)s: %(difference)s apart. Mend or explain."),
 }
+
+WORKBOOK = {
+    "too_big": _("The file is larger than %(limit)s MB. A form is far smaller: upload the form alone."),
+    "not_a_workbook": _("This is not an Excel workbook (.xlsx), or it is protected by a password. Save it as .xlsx without a password."),
+    "bomb": _("Unpacked, the file is larger than %(limit)s MB or holds too many parts. Copy your figures into a fresh form."),
+    "macros": _("The workbook contains macros. Copy your figures into a fresh form and save it as .xlsx."),
+    "damaged": _("The workbook is damaged or not written by a spreadsheet program. Copy your figures into a fresh form."),
+    "not_ours": _("This workbook was not downloaded here, or its sheets are gone. Download the form, fill it in, and upload that."),
+    "other_format": _("The form was made by another version of this system (format %(got)s, needed %(wanted)s). Download it again."),
+    "other_form": _("This workbook belongs to another form: %(title)s. Upload it there, or download the form of this page."),
+    "other_version": _("The form asks for other cells than when this workbook was made. Download it again and copy your figures over."),
+    "unknown_key": _("There is no cell %(key)s in this form. Use the rows as they were downloaded."),
+    "row_missing": _("The row of %(key)s is missing. Use the rows as they were downloaded."),
+    "twice": _("The row of %(key)s stands there twice. Use the rows as they were downloaded."),
+    "key_changed": _("The hidden columns of this row were changed. Download the form again and copy your figures over."),
+    "outside": _("Something stands where nothing belongs; it would be lost. Delete it, or write it into an explanation."),
+    "shut": _("%(key)s is under review or approved, so it can't be changed to “%(text)s”. Ask for it to be unlocked first."),
+    "conflict": _("Someone else changed this cell to “%(theirs)s” after the workbook was made; yours is “%(yours)s”."),
+    "excel_error": _("The cell holds Excel's error %(text)s; type the figure itself."),
+    "not_a_figure": _("“%(text)s” is not a figure. Type a figure such as 1697.2, or — if the indicator does not apply here."),
+    "a_date": _("The cell holds a date or time (%(text)s), not a figure. Format it as a number and type the figure again."),
+    "a_percentage": _("The cell is formatted as a percentage, so %(text)s is stored where a hundred times as much is seen. Format it as a number and type the figure again."),
+    "refused": "%(why)s",
+    "long_note": _("The explanation is longer than 2000 characters; shorten it."),
+}  # fmt: skip
+
+
+def header_words() -> dict[str, str]:
+    """The words of a workbook, in the language of the page."""
+    return {
+        "sheet": str(_("Form")), "problems": str(_("List of problems")), "where": str(_("Cell")), "what": str(_("What is wrong, what to do")),
+        "how": str(_("Fill in the white cells only; type figures without units, — for not applicable. Then upload the file where you downloaded it.")),
+        "refused": str(_("Not a figure that can be")), "allowed": str(_("Type a figure without its unit, — for not applicable, … for not yet.")),
+        "code": str(_("Code")), "name": str(_("Indicator")), "place": str(_("Unit scored")), "measure": str(_("In")), "text": str(_("This period")),
+        "last": str(_("Last period")), "year_ago": str(_("A year ago")), "growth": str(_("Growth, per cent")), "state": str(_("State")),
+        "note": str(_("Explanation")), "check": str(_("Check")),
+    }  # fmt: skip
+
+
+def trouble(rule: str, facts: Mapping[str, str]) -> str:
+    """What is wrong with a workbook, in words."""
+    return str((WORKBOOK | FINDINGS)[rule]) % facts
 
 
 def sentence(finding: Finding) -> str:

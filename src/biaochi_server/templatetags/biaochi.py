@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from django import template
 from django.utils.safestring import SafeString
@@ -22,6 +23,12 @@ register.filter("figure", shown)
 def sentence(finding: Finding) -> str:
     """A finding in words, with its fix."""
     return words.sentence(finding)
+
+
+@register.filter
+def trouble(told: Mapping[str, Any]) -> str:
+    """What is wrong with a workbook, in words."""
+    return words.trouble(told["rule"], told["facts"])
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,11 +13,12 @@ from biaochi_server.database import write
 from biaochi_server.journal.actions import record
 from biaochi_server.monitoring import queries
 from biaochi_server.monitoring.actions._common import locked, settle
-from biaochi_server.monitoring.models import Cell, Submission
+from biaochi_server.monitoring.models import Cell, Submission, Upload
 from biaochi_server.monitoring.states import CELL_MOVES
 from biaochi_server.moves import IllegalMove, Refused, move
 from biaochi_server.people.models import User
 from biaochi_server.plain.numbers import canonical, read
+from biaochi_server.plain.workbook import Trouble, clean
 
 
 class Edit(NamedTuple):
@@ -33,6 +35,13 @@ class Saved(NamedTuple):
 
     written: list[Cell]
     stale: list[Cell]
+
+
+class File(NamedTuple):
+    """A file that came in."""
+
+    name: str
+    content: bytes
 
 
 class NotReady(Refused):
@@ -96,6 +105,46 @@ def save_draft(submission: Submission, edits: Sequence[Edit], *, by: User, sourc
         Cell.objects.bulk_update(written, ["text", "value", "note", "noted_for", "version", "edited_by", "edited_at"])
         record("submission.saved", submission, by=by, before=before, after=after, reason=source)
     return Saved(written, stale)
+
+
+class Conflict(Refused):
+    """Cells that someone else changed since a workbook was made."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        super().__init__(_("Someone else changed some of these cells since the workbook was made, so nothing was taken."))
+        self.cells = cells
+
+
+def _kept(submission: Submission, file: File, by: User, **more: object) -> Upload:
+    hashed = hashlib.sha256(file.content).hexdigest()
+    name = clean(file.name)[-200:]
+    return Upload.objects.create(submission=submission, name=name, sha256=hashed, content=file.content, by=by, at=clock.now(), **more)
+
+
+@write
+def take_workbook(submission: Submission, file: File, edits: Sequence[Edit], *, by: User) -> Upload:
+    """Take all figures of a workbook into the draft, and keep the workbook.
+
+    Raises
+    ------
+    Conflict
+        If someone else changed one of the cells since the workbook was made; nothing is taken then.
+    """
+    saved = save_draft(submission, edits, by=by, source=f"Excel: {clean(file.name)}")
+    if saved.stale:
+        raise Conflict(saved.stale)
+    upload = _kept(submission, file, by, cells=len(saved.written))
+    record("submission.workbook_taken", submission, by=by, after={"file": upload.name, "sha256": upload.sha256, "cells": upload.cells})
+    return upload
+
+
+@write
+def refuse_workbook(submission: Submission, file: File, troubles: Sequence[Trouble], *, by: User) -> Upload:
+    """Keep a workbook of which nothing is taken, with what is wrong with it."""
+    told = [{"rule": t.rule, "where": t.where, "facts": t.facts} for t in troubles]
+    upload = _kept(submission, file, by, troubles=told)
+    record("submission.workbook_refused", submission, by=by, after={"file": upload.name, "sha256": upload.sha256, "problems": len(told)})
+    return upload
 
 
 @write

@@ -20,11 +20,13 @@ from biaochi_server.people.states import Role
 from biaochi_server.people.views import both, me, only
 
 
-def _submission(request: HttpRequest, pk: int) -> Submission:
+def visible_submission(request: HttpRequest, pk: int) -> Submission:
+    """A submission that the visitor may see; 404 for any other."""
     return get_object_or_404(Submission.objects.visible_to(me(request)).select_related("round__edition", "organisation"), pk=pk)
 
 
-def _own(request: HttpRequest, pk: int) -> Submission:
+def own_submission(request: HttpRequest, pk: int) -> Submission:
+    """A submission that the visitor fills in; 404 for any other."""
     return get_object_or_404(Submission.objects.reportable_by(me(request)).select_related("round__edition", "organisation"), pk=pk)
 
 
@@ -63,7 +65,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
 @both
 def grid(request: HttpRequest, pk: int) -> HttpResponse:
     """The form of one organisation in one round."""
-    submission = _submission(request, pk)
+    submission = visible_submission(request, pk)
     mine = rules.reports(me(request), submission)
     if request.method == "POST":
         if not mine:
@@ -130,7 +132,7 @@ def save_cell(request: HttpRequest, pk: int) -> HttpResponse:
 @both
 def paste(request: HttpRequest, pk: int) -> HttpResponse:
     """Take cells copied from a spreadsheet: all of them or none."""
-    submission = _own(request, pk)
+    submission = own_submission(request, pk)
     form = forms.Paste(queries.grid(submission), request.POST or None)
     if form.is_valid():
         try:
