@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -117,7 +118,7 @@ def test_a_round_from_the_first_figure_to_the_corrected_one(live: Live, enter: C
     clerk.click(f"a[href='{address}excel/']")
     with clerk.expect_download() as download:
         clerk.click(f"a[href='{address}workbook/']")
-    book = load_workbook(download.value.path())
+    book = load_workbook(io.BytesIO(Path(download.value.path()).read_bytes()))
     sheet = book.worksheets[0]
     rows = [r for r in range(HEAD + 1, sheet.max_row + 1) if sheet.cell(r, UNIT).value]
     for r in rows:
@@ -130,11 +131,11 @@ def test_a_round_from_the_first_figure_to_the_corrected_one(live: Live, enter: C
     clerk.set_input_files("input[type=file]", tmp_path / "filled.xlsx")
     clerk.click("form[enctype] button")
     assert f"E{rows[4]}" in clerk.inner_text(".refused")
-    clerk.screenshot(path=shot("excel-refused", "zh"), full_page=True)
+    clerk.screenshot(path=shot("excel-refused", "zh"), full_page=True, caret="initial")
     with clerk.expect_download() as download:
         clerk.click(".refused a.button")
     shutil.copy(download.value.path(), SCREENS / "marked.xlsx")
-    book = load_workbook(download.value.path())
+    book = load_workbook(io.BytesIO(Path(download.value.path()).read_bytes()))
     sheet = book.worksheets[0]
     assert book.worksheets[1].title == "错误清单"
     assert sheet.cell(rows[4], TEXT).comment
@@ -148,7 +149,7 @@ def test_a_round_from_the_first_figure_to_the_corrected_one(live: Live, enter: C
     # a soft warning must be explained before it goes out
     clerk.click("button[value=submit]")
     clerk.wait_for_selector(".refused")
-    clerk.screenshot(path=shot("grid-refused", "zh"), full_page=True)
+    clerk.screenshot(path=shot("grid-refused", "zh"), full_page=True, caret="initial")
     for link in clerk.query_selector_all(".refused li a"):
         pk = link.get_attribute("href").removeprefix("#v-")
         clerk.fill(f"#n-{pk}", "已向填报单位核实")
@@ -163,7 +164,7 @@ def test_a_round_from_the_first_figure_to_the_corrected_one(live: Live, enter: C
     boxes = reviewer.query_selector_all("input[name^=c-]")
     asked = len(boxes)
     back = [b.get_attribute("name").removeprefix("c-") for b in boxes[:2]]
-    reviewer.screenshot(path=shot("review", "zh"), full_page=True)
+    reviewer.screenshot(path=shot("review", "zh"), full_page=True, caret="initial")
     for b in boxes:
         b.set_checked(b.get_attribute("name").removeprefix("c-") in back)
     for pk in back:
@@ -180,7 +181,7 @@ def test_a_round_from_the_first_figure_to_the_corrected_one(live: Live, enter: C
     figures = clerk.query_selector_all("input.figure")
     assert sorted(f.get_attribute("name").removeprefix("v-") for f in figures) == sorted(back)
     assert clerk.inner_text("main").count("请核对口径") == 2
-    clerk.screenshot(path=shot("grid-returned", "zh"), full_page=True)
+    clerk.screenshot(path=shot("grid-returned", "zh"), full_page=True, caret="initial")
     before = figures[0].input_value()
     for f in figures:
         f.fill(str(plausible(float(f.input_value()))))
@@ -211,13 +212,13 @@ def test_a_round_from_the_first_figure_to_the_corrected_one(live: Live, enter: C
     reviewer.goto(review)
     line = reviewer.inner_text("table.grid tbody tr:last-child")
     assert old in line.replace("\u202f", "")
-    reviewer.screenshot(path=shot("review-difference", "zh"), full_page=True)
+    reviewer.screenshot(path=shot("review-difference", "zh"), full_page=True, caret="initial")
     approve_all(reviewer, review)
     clerk.goto(f"/cells/{back[0]}/")
     story = clerk.inner_text("main")
     assert "源头数据修订" in story
     assert story.count("请核对口径") == 1
-    clerk.screenshot(path=shot("cell-history", "zh"), full_page=True)
+    clerk.screenshot(path=shot("cell-history", "zh"), full_page=True, caret="initial")
     assert live.manage("verify").returncode == 0
 
 
@@ -305,7 +306,7 @@ print({known[name]})""").strip()  # fmt: skip
             answer = page.goto(path)
             assert answer.status == (404 if "nowhere" in path else 200), path
             title = re.sub(r"\W+", "-", address).strip("-") or "home"
-            page.screenshot(path=shot(f"{username.partition('-')[0] or 'anyone'}-{title}", language), full_page=True)
+            page.screenshot(path=shot(f"{username.partition('-')[0] or 'anyone'}-{title}", language), full_page=True, caret="initial")
             found = Axe().run(page).response["violations"]
             wrong += [f"{path} {language}: {v['id']}: {v['nodes'][0]['html'][:120]}" for v in found if v["impact"] in ("serious", "critical")]
             page.set_viewport_size({"width": 640, "height": 450})
