@@ -53,6 +53,7 @@ def serve(host: str, port: int, workers: int | None, demo: bool) -> None:
     call_command("check", databases=["default"], fail_level="ERROR")
     if demo:
         call_command("demo")
+        sys.stdout.flush()  # the passwords, also where the output goes to a file
     connection.close()
     many = workers or (1 if connection.vendor == "sqlite" else (os.cpu_count() or 1) + 1)
     click.echo(f"http://{host}:{port}/", err=True)

@@ -154,7 +154,7 @@ def _marks(row: Row) -> list[Mark]:
 
 def _line(row: Row, branch: str, writable: bool) -> Line:
     cell, card = row.cell, row.cell.indicator
-    change = f"{row.change:+.1f}" if row.change is not None else ""
+    change = f"{row.change:+.1f}" if row.change is not None else "" if "%" in card.unit else "—"
     return Line(
         card.code, card.name, row.unit_name, card.unit, cell.text, row.last, row.year_ago, change, cell.get_state_display(), cell.note, cell.unit, cell.version,
         branch, writable and cell.editable, card.low, card.high, card.whole, tuple(_marks(row)),

@@ -54,7 +54,7 @@ WORKBOOK = {
 def header_words() -> dict[str, str]:
     """The words of a workbook, in the language of the page."""
     return {
-        "sheet": str(_("Form")), "problems": str(_("List of problems")), "where": str(_("Cell")), "what": str(_("What is wrong, what to do")),
+        "sheet": str(_("Form")), "problems": str(_("List of problems")), "where": str(_("Place")), "what": str(_("What is wrong, what to do")),
         "how": str(_("Fill in the white cells only; type figures without units, — for not applicable. Then upload the file where you downloaded it.")),
         "refused": str(_("Not a figure that can be")), "allowed": str(_("Type a figure without its unit, — for not applicable, … for not yet.")),
         "code": str(_("Code")), "name": str(_("Indicator")), "place": str(_("Unit scored")), "measure": str(_("In")), "text": str(_("This period")),

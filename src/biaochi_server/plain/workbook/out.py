@@ -118,6 +118,9 @@ def _line(sheet: Worksheet, at: int, line: Line, words: Mapping[str, str]) -> No
         if name:
             (_put if name in ("last", "year_ago", "growth") else _say)(sheet.cell(at, k), getattr(line, name))
     _put(sheet.cell(at, TEXT), line.text)
+    if line.writable and line.growth:
+        now, before = (f"{get_column_letter(k)}{at}" for k in (TEXT, COLUMNS.index("year_ago") + 1))
+        sheet.cell(at, COLUMNS.index("growth") + 1).value = f'=IF(AND(ISNUMBER({now}),ISNUMBER({before}),{before}>0),ROUND(({now}/{before}-1)*100,1),"—")'
     _say(sheet.cell(at, NOTE), line.note)
     _say(sheet.cell(at, CHECK), " ".join(m.sentence for m in line.marks))
     for k, value in enumerate((line.unit, str(line.version), was, was_note), len(COLUMNS) + 1):
