@@ -36,7 +36,7 @@ def manage(arguments: tuple[str, ...]) -> None:
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
-@click.option("--workers", type=click.IntRange(1, 64), help="Processes; unset: one for SQLite, cores + 1 for PostgreSQL.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes of four threads each; unset: as many as cores.")
 @click.option("--demo", is_flag=True, help="Start from nothing with the Shanxi demonstration; passwords are printed once.")
 def serve(host: str, port: int, workers: int | None, demo: bool) -> None:
     """Start the server, after bringing its database up to date."""
@@ -55,10 +55,9 @@ def serve(host: str, port: int, workers: int | None, demo: bool) -> None:
         call_command("demo")
         sys.stdout.flush()  # the passwords, also where the output goes to a file
     connection.close()
-    many = workers or (1 if connection.vendor == "sqlite" else (os.cpu_count() or 1) + 1)
+    many = str(workers or os.cpu_count() or 1)
     click.echo(f"http://{host}:{port}/", err=True)
-    threads = ["--threads", "8"] if connection.vendor == "sqlite" else []
-    sys.argv = ["gunicorn", "biaochi_server.wsgi:application", "--bind", f"{host}:{port}", "--workers", str(many), *threads, "--log-level", "warning"]
+    sys.argv = ["gunicorn", "biaochi_server.wsgi:application", "--bind", f"{host}:{port}", "--workers", many, "--threads", "4", "--log-level", "warning"]
     from gunicorn.app.wsgiapp import run
 
     run()

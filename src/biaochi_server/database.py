@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,13 +19,26 @@ _one_writer = threading.RLock()
 
 
 @contextmanager
+def _turn() -> Iterator[None]:
+    """SQLite's writers queue, those of this process and those of others, instead of polling the file by luck."""
+    name = str(connection.settings_dict["NAME"])
+    if "memory" in name:
+        with _one_writer:
+            yield
+        return
+    with _one_writer, open(f"{name}-turn", "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # let go when the file is closed, or the process killed
+        yield
+
+
+@contextmanager
 def writing() -> Iterator[None]:
-    """One transaction; on SQLite writers of this process queue fairly instead of polling the file."""
+    """One transaction; on SQLite, one writer at a time."""
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         with transaction.atomic():
             yield
         return
-    with _one_writer, transaction.atomic():
+    with _turn(), transaction.atomic():
         yield
 
 

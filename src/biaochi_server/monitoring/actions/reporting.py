@@ -12,7 +12,7 @@ from biaochi_server import clock
 from biaochi_server.database import write
 from biaochi_server.journal.actions import record
 from biaochi_server.monitoring import queries
-from biaochi_server.monitoring.actions._common import locked, settle
+from biaochi_server.monitoring.actions._common import locked, settle, store
 from biaochi_server.monitoring.models import Cell, Submission, Upload
 from biaochi_server.monitoring.states import CELL_MOVES
 from biaochi_server.moves import IllegalMove, Refused, move
@@ -102,7 +102,7 @@ def save_draft(submission: Submission, edits: Sequence[Edit], *, by: User, sourc
         written.append(cell)
         before[cell.key], after[cell.key] = old, {"text": cell.text, "note": cell.note}
     if written:
-        Cell.objects.bulk_update(written, ["text", "value", "note", "noted_for", "version", "edited_by", "edited_at"])
+        store(written, ["text", "value", "note", "noted_for", "version", "edited_by", "edited_at"])
         record("submission.saved", submission, by=by, before=before, after=after, reason=source)
     return Saved(written, stale)
 
@@ -167,9 +167,9 @@ def submit(submission: Submission, *, by: User) -> Submission:
     for row in rows:
         move(row.cell, "submit", CELL_MOVES)
         row.cell.submitted_by, row.cell.message = by, ""
-        row.cell.edited_by = row.cell.edited_by or by
+        row.cell.edited_by_id = row.cell.edited_by_id or by.pk
         row.cell.version += 1
-    Cell.objects.bulk_update([r.cell for r in rows], ["state", "submitted_by", "edited_by", "message", "version"])
+    store([r.cell for r in rows], ["state", "submitted_by", "edited_by", "message", "version"])
     submission.submitted_at = clock.now()
     submission.first_submitted_at = submission.first_submitted_at or submission.submitted_at
     settle(submission)

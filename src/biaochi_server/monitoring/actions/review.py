@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from biaochi_server import clock
 from biaochi_server.database import write
 from biaochi_server.journal.actions import record
-from biaochi_server.monitoring.actions._common import locked, settle
+from biaochi_server.monitoring.actions._common import locked, settle, store
 from biaochi_server.monitoring.models import Cell, Observation, Round, Submission, UnlockRequest
 from biaochi_server.monitoring.states import ASK_MOVES, CELL_MOVES, CellState, State
 from biaochi_server.moves import IllegalMove, NeedsReason, Refused, Stale, move
@@ -39,7 +39,7 @@ def approve(submission: Submission, seen: Mapping[int, int], *, by: User) -> Sub
         move(cell, "approve", CELL_MOVES)
         cell.approved_by, cell.approved_at, cell.approved_text = by, now, cell.text
         cell.vintage, cell.version = cell.vintage + 1, cell.version + 1
-    Cell.objects.bulk_update(cells, ["state", "approved_by", "approved_at", "approved_text", "vintage", "version"])
+    store(cells, ["state", "approved_by", "approved_at", "approved_text", "vintage", "version"])
     round_ = submission.round
     Observation.objects.bulk_create([
         Observation(index=round_.edition.index, indicator=c.indicator.code, unit=c.unit, period=round_.period, vintage=c.vintage, value=c.value, cell=c, reason=c.note, at=now)
@@ -62,7 +62,7 @@ def return_cells(submission: Submission, seen: Mapping[int, int], messages: Mapp
             raise NeedsReason(_("Say for each returned cell what is to be mended: %(cell)s has no message.") % {"cell": cell.key})
         move(cell, "return", CELL_MOVES, reason=message)
         cell.message, cell.version = message, cell.version + 1
-    Cell.objects.bulk_update(cells, ["state", "message", "version"])
+    store(cells, ["state", "message", "version"])
     settle(submission)
     submission.save(update_fields=["state"])
     record("submission.returned", submission, by=by, after={c.key: c.message for c in cells})
