@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import click
@@ -42,6 +43,7 @@ def serve(host: str, port: int, workers: int | None, demo: bool) -> None:
     """Start the server, after bringing its database up to date."""
     if host not in ("127.0.0.1", "localhost"):
         os.environ.setdefault("BIAOCHI_HOSTS", f"{host} localhost 127.0.0.1 [::1]")
+    os.environ.setdefault("BIAOCHI_ADDRESS", f"http://{host}:{port}")
     if demo:
         os.environ |= {"BIAOCHI_DEMO": "yes", "BIAOCHI_SECOND_FACTOR": "none"}
         os.environ.setdefault("BIAOCHI_DATA", "biaochi-demo")
@@ -55,9 +57,14 @@ def serve(host: str, port: int, workers: int | None, demo: bool) -> None:
         call_command("demo")
         sys.stdout.flush()  # the passwords, also where the output goes to a file
     connection.close()
+    subprocess.Popen([sys.executable, "-m", "biaochi_server.cli", "work", "--beside", str(os.getpid())])
     many = str(workers or os.cpu_count() or 1)
     click.echo(f"http://{host}:{port}/", err=True)
     sys.argv = ["gunicorn", "biaochi_server.wsgi:application", "--bind", f"{host}:{port}", "--workers", many, "--threads", "4", "--log-level", "warning"]
     from gunicorn.app.wsgiapp import run
 
     run()
+
+
+if __name__ == "__main__":
+    manage()

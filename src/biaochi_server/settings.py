@@ -33,6 +33,8 @@ OPTIONS = [
     Option("BIAOCHI_TIME_ZONE", "Asia/Shanghai", "Where deadlines are counted"),
     Option("BIAOCHI_MAIL", "", "smtp://user:password@host:port to send reminders; empty: written to standard output"),
     Option("BIAOCHI_MAIL_FROM", "biaochi@localhost", "Sender of mails"),
+    Option("BIAOCHI_ADDRESS", "http://127.0.0.1:8000", "Where people reach it, for the links in mails"),
+    Option("BIAOCHI_REMIND", "3 1 -1", "Working days before the due day on which reminders are sent (-1: the day after it); none: no reminders"),
     Option("BIAOCHI_DEMO", "no", "yes: the data are a demonstration, and every page says so"),
 ]
 _DEFAULTS = {o.name: o.default for o in OPTIONS}
@@ -97,6 +99,8 @@ INSTALLED_APPS = [
     "django.forms",
     "django_htmx",
     "csp",
+    "django_tasks",
+    "django_tasks_db",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -185,6 +189,10 @@ EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if _mail.hostname else 'cons
 EMAIL_HOST, EMAIL_PORT = _mail.hostname or "localhost", _mail.port or 25
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_mail.username or ""), unquote(_mail.password or "")
 DEFAULT_FROM_EMAIL = env("BIAOCHI_MAIL_FROM")
+EMAIL_TIMEOUT = 20
+ADDRESS = env("BIAOCHI_ADDRESS").rstrip("/")
+REMIND = tuple(int(n) for n in env("BIAOCHI_REMIND").split() if n != "none")
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
 LOGGING = {
     "version": 1,

@@ -27,9 +27,10 @@ PASSWORD = "a long enough pass phrase"
 
 @pytest.fixture(autouse=True)
 def quick(settings: object) -> None:
-    """Passwords are hashed quickly, mails are kept, second factors are not demanded."""
+    """Passwords are hashed quickly, mails are kept, jobs are done at once, second factors are not demanded."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
     settings.SECOND_FACTOR_ROLES = frozenset()  # type: ignore[attr-defined]
+    settings.TASKS = {"default": {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend"}}  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -107,3 +109,39 @@ def test_processes_killed_while_they_write_leave_all_that_was_acknowledged_and_n
     assert said["wrong"] == []
     assert said["breaks"] == []
     assert said["tampering_found"]
+
+
+def test_the_worker_beside_the_server_sends_mails_and_ends_with_it(tmp_path: Path) -> None:
+    with serving(tmp_path) as live:
+        said, pages = tmp_path / "said.txt", Visitor(live.url)
+        pages.get("/forgot/")
+        assert pages.post("/forgot/", {"email": "reporter-140100@example.org"}).status == 200
+        for _ in range(200):
+            if "To: reporter-140100@example.org" in said.read_text():
+                break
+            time.sleep(0.1)
+        link = re.search(rf"{live.url}(/set-password/\S+)", said.read_text())
+        assert link, said.read_text()
+        assert 'name="new_password1"' in pages.get(link[1]).text
+        worker = [
+            int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and live.env["BIAOCHI_DATA"].encode() in environment(p) and b"work\0" in command(p)
+        ]
+        assert len(worker) == 1
+    for _ in range(50):
+        if not Path(f"/proc/{worker[0]}").exists():
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the worker outlived its server")
+
+
+def environment(process: Path) -> bytes:
+    with contextlib.suppress(OSError):
+        return (process / "environ").read_bytes()
+    return b""
+
+
+def command(process: Path) -> bytes:
+    with contextlib.suppress(OSError):
+        return (process / "cmdline").read_bytes()
+    return b""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 
 from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 
 from biaochi_server import bridge, clock
 from biaochi_server.monitoring.models import Cell, Day, FrameworkEdition, Indicator, Observation, Round, Submission, UnlockRequest, Upload
@@ -218,6 +219,24 @@ def board(round_: Round) -> list[Standing]:
         late = bool(s.to_fill and (s.first_submitted_at is None) and clock.now() > round_.due)  # type: ignore[attr-defined]
         out.append(Standing(s, waited_for(s, reviewers[s.pk]), by_when, late))
     return sorted(out, key=lambda t: (not t.late, not t.submission.to_fill, not t.submission.waiting, t.submission.organisation.code))  # type: ignore[attr-defined]
+
+
+def remind_since(round_: Round, before_due: Sequence[int]) -> datetime | None:
+    """Since when reminders of a round are due: nine o'clock of the last of these working days before the due day that has come; None before all."""
+    days, due, now = calendar(), timezone.localdate(round_.due), clock.now()
+    moments = [timezone.make_aware(datetime.combine(days.add(due, -n), time(9))) for n in before_due]
+    return max((m for m in moments if round_.opens <= m <= now), default=None)
+
+
+def to_remind(before_due: Sequence[int]) -> list[Submission]:
+    """Submissions still owed whose reporters were not reminded since the last reminder was due."""
+    found = []
+    for round_ in Round.objects.filter(state=RoundState.OPEN):
+        since = remind_since(round_, before_due)
+        if since is not None and round_.takes_figures():
+            not_yet = Q(reminded_at=None) | Q(reminded_at__lt=since)
+            found += list(with_progress(Submission.objects.filter(not_yet, round=round_)).filter(to_fill__gt=0))
+    return found
 
 
 def timely(submission: Submission) -> bool | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from biaochi_server import clock
+from biaochi_server.monitoring.models import Submission
 from biaochi_server.plain.checks import Finding
 
 FINDINGS = {
@@ -61,6 +64,19 @@ def header_words() -> dict[str, str]:
         "last": str(_("Last period")), "year_ago": str(_("A year ago")), "growth": str(_("Growth, per cent")), "state": str(_("State")),
         "note": str(_("Explanation")), "check": str(_("Check")),
     }  # fmt: skip
+
+
+def reminder(submission: Submission, link: str) -> tuple[str, str]:
+    """Subject and text of a reminder, in the language in force; the submission with its progress."""
+    round_, late = submission.round, clock.now() > submission.round.due
+    facts = {
+        "title": round_.title, "organisation": submission.organisation.name, "due": f"{timezone.localtime(round_.due):%Y-%m-%d}", "open": submission.to_fill,  # type: ignore[attr-defined]
+        "returned": submission.sent_back, "link": link,  # type: ignore[attr-defined]
+    }  # fmt: skip
+    subject = _("%(title)s was due on %(due)s") if late else _("%(title)s is due on %(due)s")
+    lines = [_("%(organisation)s: %(open)s figures are still open.")]
+    lines += [_("%(returned)s of them were returned by a reviewer, with what is to be mended.")] if facts["returned"] else []
+    return str(subject) % facts, "\n".join(str(line) % facts for line in lines) + f"\n\n{link}\n"
 
 
 def trouble(rule: str, facts: Mapping[str, str]) -> str:

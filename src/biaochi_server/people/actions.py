@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from biaochi_server import clock
 from biaochi_server.database import write
 from biaochi_server.journal.actions import record
+from biaochi_server.later import later
 from biaochi_server.moves import Refused
 from biaochi_server.people.models import Bucket, Duty, Organisation, User
 
@@ -94,6 +95,12 @@ def set_password(user: User, password: str, *, by: User) -> User:
     user.save(update_fields=["password"])
     record("user.password_set", user, by=by)
     return user
+
+
+@write
+def ask_reset(address: str) -> None:
+    """Have a link to set a new password sent to whoever has this address: the same work whether or not anyone has."""
+    later("forgotten", address=address)
 
 
 @write

@@ -144,9 +144,7 @@ def forgot(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         if not _allowed(request, "reset", form.cleaned_data["email"]):
             return render(request, "people/forgot.html", {"form": form, "too_many": True}, status=429)
-        form.save(
-            request=request, use_https=request.is_secure(), subject_template_name="people/reset_subject.txt", email_template_name="people/reset_mail.txt"
-        )  # fmt: skip
+        actions.ask_reset(form.cleaned_data["email"])
         return render(request, "people/forgot.html", {"sent": True})
     return render(request, "people/forgot.html", {"form": form})
 

@@ -11,12 +11,14 @@ from biaochi_server import clock
 from biaochi_server.bridge import Project
 from biaochi_server.database import write
 from biaochi_server.journal.actions import record
+from biaochi_server.later import later
 from biaochi_server.monitoring import queries
 from biaochi_server.monitoring.models import Cell, Day, FrameworkEdition, Indicator, Observation, Round, Submission
 from biaochi_server.monitoring.states import ROUND_MOVES, CellState
 from biaochi_server.moves import IllegalMove, NeedsReason, Refused, move
 from biaochi_server.people.models import Organisation, User
-from biaochi_server.people.states import Kind
+from biaochi_server.people.queries import holders
+from biaochi_server.people.states import Kind, Role
 
 
 @write
@@ -122,9 +124,15 @@ def import_observations(rows: Iterable[Observation], edition: FrameworkEdition, 
 
 
 @write
-def reminded(submissions: Sequence[Submission], *, by: User | None) -> None:
-    """Write down that organisations were reminded."""
-    now = clock.now()
-    for submission in submissions:
-        Submission.objects.filter(pk=submission.pk).update(reminded_at=now)
-        record("submission.reminded", submission, by=by)
+def remind(submissions: Sequence[Submission], *, by: User | None, since: datetime | None = None) -> int:
+    """Have the reporters of these submissions written to; those reminded ``since`` are left alone. Returns how many organisations are reminded."""
+    found = Submission.objects.select_for_update(of=("self",)).select_related("round", "organisation").filter(pk__in=[s.pk for s in submissions])
+    left = [s for s in found if since is None or s.reminded_at is None or s.reminded_at < since]
+    for submission in left:
+        people = holders(Role.REPORTER, {submission.organisation_id}).exclude(email="")
+        submission.reminded_at = clock.now()
+        submission.save(update_fields=["reminded_at"])
+        for person in people:
+            later("reminder", submission=submission.pk, user=person.pk)
+        record("submission.reminded", submission, by=by, after={"to": [p.username for p in people]})
+    return len(left)

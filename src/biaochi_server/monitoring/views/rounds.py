@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.core.mail import send_mail
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -14,7 +12,6 @@ from biaochi_server.monitoring import actions, forms, queries, rules
 from biaochi_server.monitoring.models import FrameworkEdition, Indicator, Round
 from biaochi_server.monitoring.states import RoundState
 from biaochi_server.moves import Refused
-from biaochi_server.people.queries import holders
 from biaochi_server.people.states import Role
 from biaochi_server.people.views import both, me, only
 
@@ -79,15 +76,7 @@ def remind(request: HttpRequest, pk: int) -> HttpResponse:
     """Write to the reporters of everyone who still owes something."""
     round_ = get_object_or_404(Round.objects.select_related("edition"), pk=pk, state=RoundState.OPEN)
     owing = [s for s in queries.with_progress(round_.submissions.all()) if s.to_fill]
-    for submission in owing:
-        people = holders(Role.REPORTER, {submission.organisation_id}).exclude(email="")
-        link = request.build_absolute_uri(reverse("monitoring:grid", args=[submission.pk]))
-        body = _("%(title)s is due on %(due)s; %(n)s cells are still open: %(link)s") % {
-            "title": round_.title, "due": f"{round_.due:%Y-%m-%d}", "n": submission.to_fill, "link": link,
-        }  # fmt: skip
-        if to := [p.email for p in people]:
-            send_mail(round_.title, body, None, to)
-    actions.reminded(owing, by=me(request))
+    actions.remind(owing, by=me(request))
     messages.success(request, _("%(n)s organisations are reminded.") % {"n": len(owing)})
     return redirect("monitoring:board", pk)
 
