@@ -99,6 +99,7 @@ INSTALLED_APPS = [
     "django.forms",
     "django_htmx",
     "csp",
+    "ninja",
     "django_tasks",
     "django_tasks_db",
 ]

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import include, path
 
+from biaochi_server.api import addresses as api
 from biaochi_server.journal.views import journal, of_object
 from biaochi_server.people.views import language
 
@@ -30,6 +31,7 @@ urlpatterns = [
     path("language/", language, name="set_language"),
     path("journal/", journal, name="journal"),
     path("journal/<slug:app>.<slug:model>/<slug:pk>/", of_object, name="history"),
+    path("api/", api),
     path("", include("biaochi_server.monitoring.urls")),
     path("", include("biaochi_server.people.urls")),
 ]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -284,6 +284,18 @@ class UnlockRequest(models.Model):
         return f"{self.cell}: {self.reason}"
 
 
+class Observations(models.QuerySet["Observation"]):
+    """Observations, by who may see them."""
+
+    def visible_to(self, user: User) -> Observations:
+        """Those of one's own unit, those of indicators one's organisation owns, or all."""
+        if user.has(Role.COORDINATOR, Role.LEADER):
+            return self
+        mine = user.organisations(Role.REPORTER, Role.REVIEWER)
+        owned = Indicator.objects.filter(owner__in=mine, leaf=True, code=OuterRef("indicator"), edition__index=OuterRef("index"))
+        return self.filter(Q(unit__in=Organisation.objects.filter(pk__in=mine).exclude(unit="").values("unit")) | Exists(owned))
+
+
 class Observation(models.Model):
     """An approved or imported value: insert-only; a correction is the next vintage."""
 
@@ -297,6 +309,8 @@ class Observation(models.Model):
     cell = models.ForeignKey(Cell, models.PROTECT, null=True, related_name="observations")
     reason = models.TextField(blank=True)
     at = models.DateTimeField()
+
+    objects = Observations.as_manager()
 
     class Meta:
         constraints: Constraints = [models.UniqueConstraint(fields=["index", "indicator", "unit", "period", "vintage"], name="observation_vintage_once")]

@@ -152,15 +152,16 @@ def grid(submission: Submission, user: User | None = None) -> list[Row]:
     return rows(found, parts=city_values(submission.round, found))
 
 
-def with_progress(submissions: QuerySet[Submission]) -> QuerySet[Submission]:
-    """Add counts: asked, filled, returned, waiting."""
+def with_progress(submissions: QuerySet[Submission], user: User | None = None) -> QuerySet[Submission]:
+    """Add counts: asked, filled, returned, waiting; only of the cells a user may see, if one is given."""
+    seen = Q() if user is None else Q(cells__in=Cell.objects.visible_to(user))
     return submissions.select_related("round__edition", "organisation").annotate(
-        asked=Count("cells"),
-        filled=Count("cells", filter=~Q(cells__text="")),
-        sent_back=Count("cells", filter=Q(cells__state__in=(CellState.RETURNED, CellState.UNLOCKED))),
-        to_fill=Count("cells", filter=Q(cells__state__in=EDITABLE)),
-        waiting=Count("cells", filter=Q(cells__state=CellState.SUBMITTED)),
-        done=Count("cells", filter=Q(cells__state=CellState.APPROVED)),
+        asked=Count("cells", filter=seen),
+        filled=Count("cells", filter=seen & ~Q(cells__text="")),
+        sent_back=Count("cells", filter=seen & Q(cells__state__in=(CellState.RETURNED, CellState.UNLOCKED))),
+        to_fill=Count("cells", filter=seen & Q(cells__state__in=EDITABLE)),
+        waiting=Count("cells", filter=seen & Q(cells__state=CellState.SUBMITTED)),
+        done=Count("cells", filter=seen & Q(cells__state=CellState.APPROVED)),
     )
 
 
@@ -262,10 +263,10 @@ def asked_twice(round_: Round) -> list[tuple[str, str]]:
     return sorted({(name, title) for name, unit, title in found if (name, unit) in keys})
 
 
-def series(indicator: Indicator, units: list[str]) -> list[Observation]:
-    """The newest vintage of each approved or imported value of units, by period."""
+def series(indicator: Indicator, observations: QuerySet[Observation]) -> list[Observation]:
+    """The newest vintage of each of some approved or imported values of an indicator, by period."""
     newest: dict[tuple[str, str], Observation] = {}
-    for o in Observation.objects.filter(index=indicator.edition.index, indicator=indicator.code, unit__in=units).order_by("period", "vintage"):
+    for o in observations.filter(index=indicator.edition.index, indicator=indicator.code).order_by("period", "vintage"):
         newest[o.unit, o.period] = o
     return list(newest.values())
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from biaochi_server.journal.queries import history
 from biaochi_server.monitoring import actions, forms, queries, rules
-from biaochi_server.monitoring.models import Cell, Submission, UnlockRequest
+from biaochi_server.monitoring.models import Cell, Observation, Submission, UnlockRequest
 from biaochi_server.monitoring.states import CellState
 from biaochi_server.monitoring.views.reporting import by_branch
 from biaochi_server.moves import Refused, Stale
@@ -32,7 +32,7 @@ def cell(request: HttpRequest, pk: int) -> HttpResponse:
     approved = found.state == CellState.APPROVED
     context = {
         "row": row, "cell": found, "events": said, "may_unlock": approved and rules.reviews(user, found), "may_ask": approved and rules.reports(user, found.submission),
-        "series": queries.series(found.indicator, [found.unit]), "asked": found.unlock_requests.select_related("asked_by", "answered_by"),
+        "series": queries.series(found.indicator, Observation.objects.filter(unit=found.unit)), "asked": found.unlock_requests.select_related("asked_by", "answered_by"),
     }  # fmt: skip
     return render(request, "monitoring/cell.html", context)
 

@@ -9,10 +9,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from biaochi_server.monitoring import actions, forms, queries, rules
-from biaochi_server.monitoring.models import FrameworkEdition, Indicator, Round
+from biaochi_server.monitoring.models import FrameworkEdition, Indicator, Observation, Round
 from biaochi_server.monitoring.states import RoundState
 from biaochi_server.moves import Refused
-from biaochi_server.people.states import Role
 from biaochi_server.people.views import both, me, only
 
 
@@ -107,15 +106,9 @@ def edition(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def indicator(request: HttpRequest, pk: int) -> HttpResponse:
     """An indicator's card: definition, source, who reports; and the series one may see."""
-    user = me(request)
     found = get_object_or_404(Indicator.objects.select_related("edition", "owner"), pk=pk, leaf=True)
     names = queries.unit_names()
-    owners = {found.owner_id}
-    if user.has(Role.COORDINATOR, Role.LEADER) or owners & user.organisations(Role.REPORTER, Role.REVIEWER):
-        units = list(names)
-    else:
-        units = [d.organisation.unit for d in user.held if d.organisation.unit and d.role in (Role.REPORTER, Role.REVIEWER)]
-    series = queries.series(found, units)
+    series = queries.series(found, Observation.objects.visible_to(me(request)))
     periods = sorted({o.period for o in series})
     table = [
         (names.get(u, u), [next((o.value for o in series if (o.unit, o.period) == (u, p)), "") for p in periods]) for u in sorted({o.unit for o in series})
